@@ -1,0 +1,95 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/formats/mask_set.h"
+#include "core/formats/model_config.h"
+#include "kernels/cpu/mask_step.h"
+
+namespace tessera {
+
+/// Everything that one optimiser step tells every matrix.
+struct MaskStep {
+    kernels::GateParameters gate;
+    kernels::NoiseKey noise;  ///< `stream` is the matrix's own
+    kernels::GateRegularisers regularisers;
+    kernels::AdamParameters adam;
+};
+
+/// The learnable mask of one weight matrix: owns its logits, their Adam moments and, where gradients are
+/// accumulated, their gradient. Weights and masked weights are contiguous [rows, cols], f32 or bf16.
+class MaskParameters {
+  public:
+    MaskParameters(PrunableMatrix matrix, std::int64_t logits);
+    virtual ~MaskParameters() = default;
+
+    const PrunableMatrix& matrix() const { return m_matrix; }
+    torch::Tensor& logits() { return m_logits; }
+    torch::Tensor& moment1() { return m_moment1; }
+    torch::Tensor& moment2() { return m_moment2; }
+    const torch::Tensor& logits() const { return m_logits; }
+    const torch::Tensor& moment1() const { return m_moment1; }
+    const torch::Tensor& moment2() const { return m_moment2; }
+
+    /// Draws a soft mask and writes weights * mask. GateSums.gate sums the mask over the weights.
+    virtual kernels::GateSums sample(const torch::Tensor& weights, const torch::Tensor& masked,
+                                     const MaskStep& step) = 0;
+    /// Adds the gradient that `gradMasked` (dL/d masked weight) and the regularisers give to the accumulated one.
+    virtual kernels::GateSums backpropagate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
+                                            const MaskStep& step) = 0;
+    /// Backward and the Adam step together; where the form allows it the gradient is never stored.
+    virtual kernels::GateSums backpropagateAndUpdate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
+                                                     const MaskStep& step) = 0;
+    /// Adam on the accumulated gradient times `scale`; clears it.
+    void update(double scale, const kernels::AdamParameters& adam);
+    void discardGradient() { m_gradient.reset(); }
+    /// Sum of squares of the accumulated gradient.
+    double squaredGradient() const;
+
+    /// The zeros that logit number `logit` makes when its gate is shut.
+    virtual std::int64_t zerosBehind(std::int64_t logit) const = 0;
+    /// The hard mask with exactly these gates shut (one flag a logit).
+    virtual PackedMask harden(const std::vector<std::uint8_t>& shut) const = 0;
+
+  protected:
+    torch::Tensor& gradient();
+
+    PrunableMatrix m_matrix;
+    torch::Tensor m_logits, m_moment1, m_moment2, m_gradient;
+};
+
+/// LEAP: one gate a weight.
+class BernoulliMask : public MaskParameters {
+  public:
+    explicit BernoulliMask(PrunableMatrix matrix);
+    kernels::GateSums sample(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
+    kernels::GateSums backpropagate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
+    kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
+    std::int64_t zerosBehind(std::int64_t) const override { return 1; }
+    PackedMask harden(const std::vector<std::uint8_t>& shut) const override;
+};
+
+/// PATCH-Tile: one gate a tile over a frozen N:M mask; an open tile is dense, a shut one is N:M.
+class TileMask : public MaskParameters {
+  public:
+    /// `inner` has the matrix's shape. Tiles at the right and lower edge may be ragged.
+    TileMask(PrunableMatrix matrix, const PackedMask& inner, std::int64_t tileRows, std::int64_t tileCols);
+    kernels::GateSums sample(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
+    kernels::GateSums backpropagate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
+    kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
+    std::int64_t zerosBehind(std::int64_t logit) const override { return m_zeros[static_cast<std::size_t>(logit)]; }
+    PackedMask harden(const std::vector<std::uint8_t>& shut) const override;
+
+    const kernels::TileGeometry& geometry() const { return m_geometry; }
+
+  private:
+    kernels::TileGeometry m_geometry;
+    std::vector<std::uint8_t> m_inner;  ///< one byte a weight
+    std::vector<std::int64_t> m_zeros;  ///< zeros of the inner mask in each tile
+    std::vector<float> m_gates;         ///< the last draw
+};
+
+}  // namespace tessera

@@ -1,0 +1,49 @@
+#include "core/learn/schedule.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "core/base/error.h"
+
+namespace tessera {
+
+Curve curveFromName(const std::string& name) {
+    if (name == "constant") return Curve::Constant;
+    if (name == "linear") return Curve::Linear;
+    if (name == "cosine") return Curve::Cosine;
+    throw Error(ErrorCode::InvalidInput, "a schedule is constant, linear or cosine, not '" + name + "'");
+}
+
+double interpolate(Curve curve, double start, double end, std::int64_t done, std::int64_t total) {
+    if (curve == Curve::Constant) return start;
+    const double share = total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0;
+    const double way = curve == Curve::Linear ? share : 0.5 * (1.0 - std::cos(std::numbers::pi * share));
+    return start + (end - start) * way;
+}
+
+double learningRate(Curve curve, double peak, std::int64_t warmup, std::int64_t done, std::int64_t total) {
+    if (done < warmup) return peak * static_cast<double>(done + 1) / static_cast<double>(warmup + 1);
+    return interpolate(curve, peak, 0.0, done - warmup, total - warmup);
+}
+
+std::int64_t WindowOrder::at(std::int64_t position) {
+    const auto epoch = position / m_windows;
+    if (epoch != m_epoch) {
+        m_epoch = epoch;
+        m_order.resize(static_cast<std::size_t>(m_windows));
+        std::iota(m_order.begin(), m_order.end(), 0);
+        // splitmix64, so that the order is the same with every standard library.
+        std::uint64_t state = m_seed * 0x9E3779B97F4A7C15ull + static_cast<std::uint64_t>(epoch);
+        const auto next = [&state] {
+            std::uint64_t z = (state += 0x9E3779B97F4A7C15ull);
+            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+            return z ^ (z >> 31);
+        };
+        for (std::size_t i = m_order.size(); i > 1; --i) std::swap(m_order[i - 1], m_order[next() % i]);
+    }
+    return m_order[static_cast<std::size_t>(position % m_windows)];
+}
+
+}  // namespace tessera

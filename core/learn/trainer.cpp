@@ -1,0 +1,249 @@
+#include "core/learn/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/base/stopwatch.h"
+
+namespace tessera {
+
+MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vector<std::int32_t>& ids,
+                         TrainerSettings settings)
+    : m_decoder(decoder),
+      m_masks(std::move(masks)),
+      m_ids(ids),
+      m_settings(settings),
+      m_order(static_cast<std::int64_t>(ids.size()) / settings.context, settings.seed),
+      m_rotary(rotaryTable(decoder.config, settings.context, decoder.dtype())),
+      m_groups(decoder.blocks.size()),
+      m_members(m_masks.size(), nullptr),
+      m_shifts(m_masks.size(), 0.0f) {
+    if (static_cast<std::int64_t>(ids.size()) < settings.context)
+        throw Error(ErrorCode::InvalidInput,
+                    "the text has " + std::to_string(ids.size()) + " tokens, one window needs " +
+                        std::to_string(settings.context),
+                    "learning text", {{"give a longer text with --text, or shorter windows with --set context=N", "context", "128"}});
+    const auto all = prunableMatrices(decoder.config);
+    std::size_t next = 0;
+    for (std::size_t block = 0; block < m_groups.size(); ++block) {
+        for (int g = 0; g < kGroups; ++g) {
+            auto& group = m_groups[block][static_cast<std::size_t>(g)];
+            const auto members = groupMembers(static_cast<Group>(g));
+            group.weights = decoder.blocks[block].groups[static_cast<std::size_t>(g)];
+            group.masked = group.weights.clone();
+            std::int64_t row = 0;
+            for (int i = 0; i < members.count; ++i) {
+                const auto& matrix = all[block * 7 + static_cast<std::size_t>(members.first + i)];
+                MaskedGroup::Member member;
+                member.firstRow = row;
+                member.rows = matrix.rows;
+                if (next < m_masks.size() && m_masks[next]->matrix().name == matrix.name) member.mask = m_masks[next++].get();
+                group.members.push_back(member);
+                row += matrix.rows;
+            }
+        }
+    }
+    if (next != m_masks.size()) throw Error(ErrorCode::Internal, "the masks are not in the model's order");
+    std::size_t index = 0;
+    for (auto& block : m_groups)
+        for (auto& group : block)
+            for (auto& member : group.members)
+                if (member.mask) {
+                    m_members[index++] = &member;
+                    m_weights += member.mask->matrix().elements();
+                    m_weightNorms += group.weights.narrow(0, member.firstRow, member.rows).to(torch::kFloat32).norm().item<double>();
+                }
+    if (m_settings.centring) recentre();
+}
+
+torch::Tensor MaskTrainer::batchOf(std::int64_t position) {
+    const auto context = m_settings.context;
+    auto batch = torch::empty({m_settings.batch, context}, torch::kInt64);
+    auto* out = batch.data_ptr<std::int64_t>();
+    for (std::int64_t b = 0; b < m_settings.batch; ++b) {
+        const auto* window = m_ids.data() + m_order.at(position + b) * context;
+        for (std::int64_t i = 0; i < context; ++i) *out++ = window[i];
+    }
+    return batch;
+}
+
+void MaskTrainer::setStep(std::int64_t step, std::int64_t micro) {
+    const auto& s = m_settings;
+    for (std::size_t i = 0; i < m_members.size(); ++i) {
+        auto& to = m_members[i]->step;
+        to.gate.kappa = static_cast<float>(interpolate(s.temperatureCurve, s.kappaStart, s.kappaEnd, step, s.steps));
+        to.gate.tau = static_cast<float>(interpolate(s.temperatureCurve, s.tauStart, s.tauEnd, step, s.steps));
+        to.gate.shift = m_shifts[i];
+        to.noise = {s.seed, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(i + micro * m_members.size())};
+        to.adam = {static_cast<float>(tessera::learningRate(s.learningRateCurve, s.learningRate, s.warmupSteps, step, s.steps)),
+                   static_cast<float>(s.beta1), static_cast<float>(s.beta2), static_cast<float>(s.epsilon),
+                   static_cast<float>(s.weightDecay), step + 1};
+    }
+}
+
+HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro, bool update, StepTimes& times,
+                                           double& loss) {
+    const auto& s = m_settings;
+    setStep(step, micro);
+    const auto ids = batchOf((step * s.accumulate + micro) * s.batch);
+
+    torch::Tensor teacher;
+    if (s.loss.divergence != 0.0) {
+        torch::NoGradGuard guard;
+        teacher = m_decoder.hidden(ids).narrow(1, 0, s.context - 1).reshape({-1, m_decoder.config.hiddenSize});
+    }
+
+    for (auto& block : m_groups)
+        for (auto& group : block) {
+            sampleGroup(group, times);
+            group.updateAtOnce = update;
+        }
+    auto state = torch::embedding(m_decoder.outer.embedding, ids).requires_grad_(true);
+    for (std::size_t block = 0; block < m_groups.size(); ++block)
+        state = decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, state,
+                             [&](const torch::Tensor& input, Group group) {
+                                 return maskedLinear(input, m_groups[block][static_cast<std::size_t>(group)], times);
+                             });
+    const auto final = rmsNorm(state, m_decoder.outer.finalNorm, m_decoder.config.rmsEps)
+                           .narrow(1, 0, s.context - 1)
+                           .reshape({-1, m_decoder.config.hiddenSize});
+    HeadLossParts parts;
+    Stopwatch head;
+    const auto total = headLoss(final, teacher, m_decoder.outer.head, ids.narrow(1, 1, s.context - 1).reshape({-1}),
+                                s.loss, parts);
+    times.products += head.seconds();
+    loss = total.item<double>();
+
+    // The regularisers act on the masks of this forward (8.4); their gradients go with the gates' own.
+    double gates = 0, maskedNorms = 0;
+    for (const auto* member : m_members) {
+        gates += member->forward.gate;
+        maskedNorms += std::sqrt(member->forward.squaredMasked);
+    }
+    const double density = gates / static_cast<double>(m_weights);
+    const double target = 1.0 - s.sparsity;
+    const double weightPull = s.lambdaWeight * (1.0 - static_cast<double>(step) / static_cast<double>(s.steps));
+    const auto share = static_cast<double>(s.accumulate);
+    loss += s.lambdaDensity * std::abs(density - target) - weightPull * maskedNorms / m_weightNorms;
+    for (auto* member : m_members) {
+        double sign = density > target ? 1.0 : density < target ? -1.0 : 0.0;
+        double weights = static_cast<double>(m_weights);
+        if (s.scope != TargetScope::Global) {
+            double scopeGates = 0, scopeWeights = 0;
+            for (const auto* other : m_members) {
+                const bool same = s.scope == TargetScope::Block ? other->mask->matrix().block == member->mask->matrix().block
+                                                                : other == member;
+                if (!same) continue;
+                scopeGates += other->forward.gate;
+                scopeWeights += static_cast<double>(other->mask->matrix().elements());
+            }
+            const double own = scopeGates / scopeWeights;
+            sign = own > target ? 1.0 : own < target ? -1.0 : 0.0;
+            weights = scopeWeights;
+        }
+        const double norm = std::sqrt(member->forward.squaredMasked);
+        member->step.regularisers.density = static_cast<float>(s.lambdaDensity * sign / weights / share);
+        member->step.regularisers.weight =
+            norm > 0 ? static_cast<float>(-weightPull / (norm * m_weightNorms) / share) : 0.0f;
+    }
+    if (!std::isfinite(loss)) throwNonFinite(step, ids);
+    (s.accumulate > 1 ? total / static_cast<double>(s.accumulate) : total).backward();
+    return parts;
+}
+
+StepReport MaskTrainer::step() {
+    const auto& s = m_settings;
+    Stopwatch watch;
+    StepTimes times;
+    StepReport report;
+    const bool atOnce = s.accumulate == 1 && s.clip <= 0;
+    double squaredGradient = 0;
+    for (std::int64_t micro = 0; micro < s.accumulate; ++micro) {
+        double loss = 0;
+        const auto parts = forwardBackward(m_completed, micro, atOnce, times, loss);
+        report.loss += loss / static_cast<double>(s.accumulate);
+        report.crossEntropy += parts.crossEntropy / static_cast<double>(s.accumulate);
+        report.divergence += parts.divergence / static_cast<double>(s.accumulate);
+    }
+    double gates = 0;
+    for (const auto* member : m_members) {
+        gates += member->forward.gate;
+        const double squared = atOnce ? member->backward.squaredGradient : member->mask->squaredGradient();
+        if (!std::isfinite(squared))
+            throw Error(ErrorCode::Numerical, "the gradient of the mask is not finite",
+                        "step " + std::to_string(m_completed + 1) + ", " + member->mask->matrix().name,
+                        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
+        squaredGradient += squared;
+    }
+    report.gradientNorm = std::sqrt(squaredGradient);
+    if (!atOnce) {
+        const double scale = s.clip > 0 && report.gradientNorm > s.clip ? s.clip / report.gradientNorm : 1.0;
+        Stopwatch kernelWatch;
+        for (auto* member : m_members) member->mask->update(scale, member->step.adam);
+        times.maskKernels += kernelWatch.seconds();
+    }
+    report.softDensity = gates / static_cast<double>(m_weights);
+    if (!m_members.empty()) {
+        report.kappa = m_members[0]->step.gate.kappa;
+        report.tau = m_members[0]->step.gate.tau;
+        report.learningRate = m_members[0]->step.adam.learningRate;
+    }
+    ++m_completed;
+    if (s.centring) recentre();
+    report.step = m_completed;
+    report.tokens = m_completed * s.accumulate * s.batch * s.context;
+    report.maskSeconds = times.maskKernels;
+    report.productSeconds = times.products;
+    report.seconds = watch.seconds();
+    return report;
+}
+
+double MaskTrainer::measureStep() {
+    const auto steps = m_settings.steps;
+    if (m_settings.steps <= 0) m_settings.steps = 1;
+    StepTimes times;
+    double loss = 0, seconds = 0;
+    for (int i = 0; i < 2; ++i) {  // the first warms caches and allocators up
+        Stopwatch watch;
+        forwardBackward(0, 0, false, times, loss);
+        seconds = watch.seconds();
+    }
+    for (auto& mask : m_masks) mask->discardGradient();
+    m_settings.steps = steps;
+    return seconds * static_cast<double>(m_settings.accumulate);
+}
+
+void MaskTrainer::recentre() {
+    for (const auto& group : targetGroups(m_masks, m_settings.scope)) {
+        const float shift = budgetQuantile(group, m_settings.sparsity);
+        for (std::size_t i = 0; i < m_masks.size(); ++i)
+            if (std::find(group.begin(), group.end(), m_masks[i].get()) != group.end()) m_shifts[i] = shift;
+    }
+}
+
+std::vector<double> MaskTrainer::softDensities() const {
+    std::vector<double> densities;
+    for (const auto* member : m_members)
+        densities.push_back(member->forward.gate / static_cast<double>(member->mask->matrix().elements()));
+    return densities;
+}
+
+void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
+    torch::NoGradGuard guard;
+    std::string where = "the head";
+    auto state = torch::embedding(m_decoder.outer.embedding, ids);
+    const auto matrices = prunableMatrices(m_decoder.config);
+    for (std::size_t block = 0; block < m_groups.size() && where == "the head"; ++block)
+        state = decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, state,
+                             [&](const torch::Tensor& input, Group group) {
+                                 const auto output = torch::linear(input, m_groups[block][static_cast<std::size_t>(group)].masked);
+                                 if (where == "the head" && !torch::isfinite(output).all().item<bool>())
+                                     where = matrices[block * 7 + static_cast<std::size_t>(groupMembers(group).first)].name;
+                                 return output;
+                             });
+    throw Error(ErrorCode::Numerical, "the loss is not a finite number", "step " + std::to_string(step + 1) + ", first seen after " + where,
+                {{"the last checkpoint is kept; try a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
+}
+
+}  // namespace tessera

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "core/learn/hardening.h"
+#include "core/learn/head_loss.h"
+#include "core/learn/masked_linear.h"
+#include "core/learn/schedule.h"
+#include "core/model/decoder.h"
+
+namespace tessera {
+
+/// The constants of a learning run (methods.md 8.3 to 8.5, 8.13).
+struct TrainerSettings {
+    double sparsity = 0.5;
+    std::int64_t steps = 0;
+    std::int64_t batch = 4;       ///< windows a forward
+    std::int64_t context = 512;   ///< tokens a window
+    std::int64_t accumulate = 1;  ///< forwards a step, each with noise of its own
+    std::uint64_t seed = 0;
+
+    double learningRate = 2e-3;
+    Curve learningRateCurve = Curve::Cosine;
+    std::int64_t warmupSteps = 5;
+    double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-12, weightDecay = 0.0;
+    double clip = 0.0;  ///< greatest norm of the gradient, 0: none
+
+    double kappaStart = 100, kappaEnd = 350, tauStart = 2, tauEnd = 0.05;
+    Curve temperatureCurve = Curve::Linear;
+    double lambdaDensity = 7, lambdaWeight = 10;
+    HeadLossWeights loss{0.5, 0.5};
+    bool centring = true;  ///< shift the gates each step so that the budget's share stays open
+    TargetScope scope = TargetScope::Global;
+};
+
+/// What one step did.
+struct StepReport {
+    std::int64_t step = 0;  ///< 1-based
+    double loss = 0, crossEntropy = 0, divergence = 0;
+    double softDensity = 0;  ///< mean of the soft mask over all masked weights
+    double gradientNorm = 0;
+    double kappa = 0, tau = 0, learningRate = 0;
+    std::int64_t tokens = 0;  ///< seen since the beginning
+    double seconds = 0, maskSeconds = 0, productSeconds = 0;
+};
+
+/// Learns the masks of a frozen model end to end. One thread.
+class MaskTrainer {
+  public:
+    /// `masks` in model order; matrices without one stay dense. `ids` is the corpus to learn from.
+    MaskTrainer(const Decoder& decoder, MaskList masks, const std::vector<std::int32_t>& ids, TrainerSettings settings);
+
+    /// The number of steps may be set once, before the first.
+    void setSteps(std::int64_t steps) { m_settings.steps = steps; }
+    const TrainerSettings& settings() const { return m_settings; }
+    const MaskList& masks() const { return m_masks; }
+    std::int64_t completedSteps() const { return m_completed; }
+
+    /// Throws Error{Numerical} when the loss or a gradient is not finite, naming step and matrix.
+    StepReport step();
+
+    /// Seconds of one forward and backward that change nothing but time: what --minutes is converted with.
+    double measureStep();
+
+    /// Mean soft density of each mask in the last forward.
+    std::vector<double> softDensities() const;
+
+    MaskSet harden() const { return hardenToBudget(m_masks, m_settings.sparsity, m_settings.scope); }
+
+    /// Logits and Adam moments of every mask and the number of completed steps, as raw little-endian f32 in
+    /// `state.bin` behind a header that names the sizes; checked when read.
+    void save(const std::filesystem::path& folder) const;
+    void load(const std::filesystem::path& folder);
+    /// Bytes that save() writes.
+    std::uint64_t stateBytes() const;
+
+  private:
+    torch::Tensor batchOf(std::int64_t position);
+    void setStep(std::int64_t step, std::int64_t micro);
+    HeadLossParts forwardBackward(std::int64_t step, std::int64_t micro, bool update, StepTimes& times, double& loss);
+    void recentre();
+    [[noreturn]] void throwNonFinite(std::int64_t step, const torch::Tensor& ids);
+
+    const Decoder& m_decoder;
+    MaskList m_masks;
+    const std::vector<std::int32_t>& m_ids;
+    TrainerSettings m_settings;
+    WindowOrder m_order;
+    RotaryTable m_rotary;
+    std::vector<std::array<MaskedGroup, kGroups>> m_groups;  ///< by block
+    std::vector<MaskedGroup::Member*> m_members;             ///< of m_masks, in their order
+    std::vector<float> m_shifts;                             ///< of m_masks
+    double m_weightNorms = 0;                                ///< sum of the Frobenius norms of the masked matrices
+    std::int64_t m_weights = 0;
+    std::int64_t m_completed = 0;
+};
+
+}  // namespace tessera

@@ -1,0 +1,78 @@
+#include <cstring>
+
+#include "core/base/error.h"
+#include "core/base/file_io.h"
+#include "core/base/mapped_file.h"
+#include "core/learn/trainer.h"
+
+// The state of a run: magic, version, completed steps, number of masks, then for each mask its number of logits
+// and three arrays of f32 (logits, first and second moment). Little-endian.
+
+namespace tessera {
+
+namespace {
+
+constexpr char kMagic[8] = {'T', 'E', 'S', 'S', 'L', 'R', 'N', '1'};
+
+struct Header {
+    char magic[8];
+    std::uint64_t completed;
+    std::uint64_t masks;
+};
+
+std::span<const std::byte> bytesOf(const torch::Tensor& tensor) {
+    return std::as_bytes(std::span(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())));
+}
+
+}  // namespace
+
+std::uint64_t MaskTrainer::stateBytes() const {
+    std::uint64_t bytes = sizeof(Header);
+    for (const auto& mask : m_masks) bytes += 8 + 12ull * static_cast<std::uint64_t>(mask->logits().numel());
+    return bytes;
+}
+
+void MaskTrainer::save(const std::filesystem::path& folder) const {
+    AtomicFile file(folder / "state.bin");
+    Header header{{}, static_cast<std::uint64_t>(m_completed), m_masks.size()};
+    std::memcpy(header.magic, kMagic, sizeof kMagic);
+    file.write(std::as_bytes(std::span(&header, 1)));
+    for (const auto& mask : m_masks) {
+        const std::uint64_t count = static_cast<std::uint64_t>(mask->logits().numel());
+        file.write(std::as_bytes(std::span(&count, 1)));
+        file.write(bytesOf(mask->logits()));
+        file.write(bytesOf(mask->moment1()));
+        file.write(bytesOf(mask->moment2()));
+    }
+    file.commit();
+}
+
+void MaskTrainer::load(const std::filesystem::path& folder) {
+    const MappedFile file(folder / "state.bin");
+    auto rest = file.bytes();
+    const auto corrupt = [&](const std::string& why) -> Error {
+        return Error(ErrorCode::Corrupt, "the checkpoint does not fit this run: " + why, file.path().string(),
+                     {{"delete this checkpoint; the run then resumes from the one before", "", ""}});
+    };
+    const auto take = [&](void* to, std::size_t count) {
+        if (rest.size() < count) throw corrupt("it ends too early");
+        std::memcpy(to, rest.data(), count);
+        rest = rest.subspan(count);
+    };
+    if (file.bytes().size() != stateBytes()) throw corrupt("its length is " + std::to_string(file.bytes().size()) + " bytes");
+    Header header{};
+    take(&header, sizeof header);
+    if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.masks != m_masks.size())
+        throw corrupt("its header is another one's");
+    for (auto& mask : m_masks) {
+        std::uint64_t count = 0;
+        take(&count, sizeof count);
+        if (count != static_cast<std::uint64_t>(mask->logits().numel())) throw corrupt(mask->matrix().name + " has another size");
+        for (auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()})
+            take(tensor->data_ptr<float>(), count * sizeof(float));
+    }
+    m_completed = static_cast<std::int64_t>(header.completed);
+    if (m_settings.centring) recentre();
+}
+
+}  // namespace tessera
