@@ -12,6 +12,13 @@ namespace tessera {
 enum class DType { F32, F16, BF16, F64, I8, U8, I16, I32, I64, Bool, Q8_0, Q4_0, Q4_1, Other };
 
 const char* dtypeName(DType dtype);
+/// Elements that are stored together: 32 for GGUF's blocks, else 1.
+std::int64_t dtypeBlock(DType dtype);
+/// Stored bytes of `elements` elements (a multiple of the block). Throws Error{Corrupt} where the size does
+/// not fit 63 bits, and Error{UnsupportedVersion} for DType::Other.
+std::uint64_t storedBytes(DType dtype, std::int64_t elements);
+/// The product of a shape from a file. Throws Error{Corrupt} on negative sizes or one beyond 63 bits.
+std::int64_t checkedElements(std::span<const std::int64_t> shape, const std::string& where);
 
 /// A tensor's place in a file; `shape` is outermost first ([out, in] for a linear layer, whatever the
 /// file's own order is).
@@ -38,6 +45,8 @@ class TensorSource {
     /// For quantised types `first` and `count` are multiples of 32. Throws Error{UnsupportedVersion} on a
     /// type that has no reading as a number. Any base implementation over raw().
     virtual void readF32(const TensorInfo& tensor, std::int64_t first, std::span<float> out) const;
+    /// Tells the system that these bytes are not needed soon: streaming over a model keeps memory flat.
+    virtual void release(const TensorInfo&) const {}
 
     const TensorInfo* find(const std::string& name) const;
     /// Throws Error{NotFound} naming the tensor.
@@ -49,5 +58,11 @@ float bf16ToFloat(std::uint16_t bits);
 std::uint16_t floatToBf16(float value);
 float f16ToFloat(std::uint16_t bits);
 std::uint16_t floatToF16(float value);
+
+/// Stored elements -> f32; `stored` holds exactly out.size() elements. Needs no alignment.
+void dequantize(DType dtype, std::span<const std::byte> stored, std::span<float> out);
+/// f32 -> F32, F16 or BF16, rounding to nearest even; `stored` has exactly the room. Throws Error{InvalidInput}
+/// on another type.
+void quantize(DType dtype, std::span<const float> values, std::span<std::byte> stored);
 
 }  // namespace tessera

@@ -1,0 +1,41 @@
+#include "core/engine/run_context.h"
+
+#include <chrono>
+#include <thread>
+
+#include "core/session/tile_map.h"
+
+namespace tessera {
+
+void RunContext::emit(const std::string& type, Json fields) const { sink.emit(makeEvent(type, std::move(fields))); }
+
+RunContext::PhaseTimer::PhaseTimer(RunContext& context, std::string name) : m_context(context), m_name(std::move(name)) {
+    m_context.emit("phase", {{"phase", m_name}});
+}
+
+RunContext::PhaseTimer::~PhaseTimer() { m_context.seconds[m_name] += m_watch.seconds(); }
+
+void RunContext::checkpointControl() {
+    control.interrupt.throwIfRequested();
+    if (!control.pause.load() || control.stop.load()) return;
+    emit("state", {{"state", "paused"}});
+    while (control.pause.load() && !control.stop.load() && !control.interrupt.requested())
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    control.interrupt.throwIfRequested();
+    emit("state", {{"state", "running"}});
+}
+
+void writeMap(RunContext& context, std::int64_t step, const MaskSet& masks) {
+    const auto tile = context.spec.set.tile("tile");
+    TileMap map;
+    for (const auto& matrix : prunableMatrices(context.files->config())) {
+        const auto found = masks.masks.find(matrix.name);
+        if (found == masks.masks.end()) continue;
+        map.matrices.push_back(tilesOf(matrix.name, found->second, tile.first, tile.second));
+    }
+    const auto path = context.directory.mapPath(step);
+    writeTileMap(path, map);
+    context.emit("map", {{"step", step}, {"file", "maps/" + path.filename().string()}});
+}
+
+}  // namespace tessera

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "core/base/stopwatch.h"
+#include "core/engine/control.h"
+#include "core/formats/mask_set.h"
+#include "core/formats/model_files.h"
+#include "core/model/decoder.h"
+#include "core/session/event.h"
+#include "core/session/experiment_spec.h"
+#include "core/session/run_directory.h"
+#include "core/text/corpus.h"
+
+namespace tessera {
+
+/// What the phases of one run share. The engine builds it in its load phase; one thread.
+struct RunContext {
+    RunContext(ExperimentSpec spec, RunDirectory& directory, EventSink& sink, RunControl& control)
+        : spec(std::move(spec)), directory(directory), sink(sink), control(control) {}
+
+    ExperimentSpec spec;
+    RunDirectory& directory;
+    EventSink& sink;
+    RunControl& control;
+
+    std::optional<ModelFiles> files;
+    std::shared_ptr<const Tokenizer> tokenizer;
+    std::vector<std::int32_t> learn;    ///< ids to calibrate and learn on
+    std::vector<std::int32_t> heldOut;  ///< ids to evaluate on
+    std::string heldOutName;            ///< what those are, for the result
+    std::optional<Decoder> decoder;     ///< the dense model, where the method needs it whole
+
+    std::map<std::string, double> seconds;  ///< by phase
+    std::int64_t tokensTrained = 0;
+    double maskSeconds = 0, productSeconds = 0, stepSeconds = 0;
+
+    torch::ScalarType dtype() const { return spec.dtype == "f32" ? torch::kFloat32 : torch::kBFloat16; }
+    void emit(const std::string& type, Json fields) const;
+    void log(const std::string& text) const { emit("log", {{"text", text}}); }
+    /// Announces a phase and times it until the returned object dies.
+    class PhaseTimer {
+      public:
+        PhaseTimer(RunContext& context, std::string name);
+        ~PhaseTimer();
+
+      private:
+        RunContext& m_context;
+        std::string m_name;
+        Stopwatch m_watch;
+    };
+    PhaseTimer phase(const std::string& name) { return PhaseTimer(*this, name); }
+    /// Blocks while a pause is asked for; throws Error{Cancelled} on an interrupt or, outside of learning, a stop.
+    void checkpointControl();
+};
+
+/// One-shot methods: the masks at the spec's target.
+MaskSet runOneShotPhase(RunContext& context);
+
+/// Learnable methods: prior, learning with checkpoints, hardening. nullopt when stopped on request.
+std::optional<MaskSet> runLearnPhases(RunContext& context);
+
+/// Writes the tile densities and kinds of the masks as maps/step-N.bin and says so.
+void writeMap(RunContext& context, std::int64_t step, const MaskSet& masks);
+
+}  // namespace tessera
