@@ -20,7 +20,5 @@ class Engine {
     static Json resume(const std::filesystem::path& run, EventSink& sink, RunControl& control);
 };
 
-/// The folder that new runs go to: $TESSERA_RUNS or the user data folder's `runs`.
-std::filesystem::path runsFolder();
 
 }  // namespace tessera

@@ -155,7 +155,8 @@ std::string ExperimentSpec::commandLine() const {
     if (seed != 0) line += " --seed " + std::to_string(seed);
     if (threads != 0) line += " --threads " + std::to_string(threads);
     if (dtype != "bf16") line += " --dtype " + dtype;
-    for (const auto& [key, value] : set.given().items()) line += " --set " + key + "=" + value.get<std::string>();
+    const auto given = set.given();
+    for (const auto& [key, value] : given.items()) line += " --set " + key + "=" + value.get<std::string>();
     return line;
 }
 
