@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_io.h"
+#include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
 #include "core/learn/prior.h"
 #include "core/learn/trainer.h"
@@ -83,7 +84,7 @@ MaskSet scorePass(RunContext& context, const std::string& method, const PatternT
 
 /// The frozen 2:4 masks of PATCH-Tile; kept in the run, so that a resumed one need not make them again.
 MaskSet baseMasks(RunContext& context) {
-    const auto kept = context.directory.path() / "base.npz";
+    const auto kept = context.directory->path() / "base.npz";
     if (std::filesystem::exists(kept)) return readMasks(kept);
     const auto base = context.spec.set.text("base");
     MaskSet masks;
@@ -151,7 +152,7 @@ MaskList makeMasks(RunContext& context, bool withPrior) {
 
 /// --minutes is turned into steps once and recorded before the first, so that a resumed run is the same run.
 std::int64_t plannedSteps(RunContext& context, MaskTrainer& trainer) {
-    const auto plan = context.directory.path() / "plan.json";
+    const auto plan = context.directory->path() / "plan.json";
     if (std::filesystem::exists(plan)) return readJsonFile(plan).at("steps").get<std::int64_t>();
     std::int64_t steps = 0;
     Json record;
@@ -163,9 +164,7 @@ std::int64_t plannedSteps(RunContext& context, MaskTrainer& trainer) {
         steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(*context.spec.minutes * 60.0 / (step * 1.05)));
         record["measured_step_seconds"] = step;
     } else {
-        // Enough for a small model to settle, few enough for a large one to end: never measured.
-        const auto weights = std::max<std::int64_t>(1, context.files->config().parameters());
-        steps = std::clamp<std::int64_t>(static_cast<std::int64_t>(1.6e10 / static_cast<double>(weights)), 60, 400);
+        steps = defaultSteps(context.files->config());
     }
     record["steps"] = steps;
     writeFileAtomically(plan, record.dump(2) + "\n");
@@ -174,7 +173,7 @@ std::int64_t plannedSteps(RunContext& context, MaskTrainer& trainer) {
 
 void saveCheckpoint(RunContext& context, const MaskTrainer& trainer, double& took) {
     Stopwatch watch;
-    auto checkpoint = context.directory.beginCheckpoint(trainer.completedSteps());
+    auto checkpoint = context.directory->beginCheckpoint(trainer.completedSteps());
     trainer.save(checkpoint.folder());
     checkpoint.commit();
     took = watch.seconds();
@@ -184,7 +183,7 @@ void saveCheckpoint(RunContext& context, const MaskTrainer& trainer, double& too
 }  // namespace
 
 std::optional<MaskSet> runLearnPhases(RunContext& context) {
-    const auto latest = context.directory.latestCheckpoint();
+    const auto latest = context.directory->latestCheckpoint();
     MaskList masks;
     {
         const auto timer = context.phase("prior");
@@ -195,12 +194,12 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         if (!context.decoder) context.decoder = Decoder::load(*context.files, context.dtype());
     }
     MaskTrainer trainer(*context.decoder, std::move(masks), context.learn, trainerSettings(context.spec));
-    const auto free = freeDiskBytes(context.directory.path());
+    const auto free = freeDiskBytes(context.directory->path());
     if (free < 2 * trainer.stateBytes())
         throw Error(ErrorCode::DiskFull,
                     "two checkpoints need " + std::to_string(2 * trainer.stateBytes() >> 20) + " MiB, " +
                         std::to_string(free >> 20) + " MiB are free",
-                    context.directory.path().string(), {{"free some space or choose another folder with --out", "", ""}});
+                    context.directory->path().string(), {{"free some space or choose another folder with --out", "", ""}});
     context.log("each checkpoint takes " + std::to_string(trainer.stateBytes() >> 20) + " MiB; the last two are kept");
     trainer.setSteps(plannedSteps(context, trainer));
     const auto steps = trainer.settings().steps;
@@ -227,6 +226,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         }
         const auto report = trainer.step();
         context.stepSeconds += report.seconds;
+        context.tokensHere += trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
         context.maskSeconds += report.maskSeconds;
         context.productSeconds += report.productSeconds;
         context.emit("step", {{"unit", "step"}, {"step", report.step}, {"steps", steps}, {"loss", report.loss},
@@ -240,7 +240,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
             context.emit("layers", {{"step", report.step}, {"layers", layers}});
             const auto hard = trainer.harden();
             writeMap(context, report.step, hard);
-            writeMasks(context.directory.snapshotPath(report.step), hard);
+            writeMasks(context.directory->snapshotPath(report.step), hard);
         }
         const double wait = least > 0 ? least : std::max(60.0, 20.0 * checkpointTook);
         if (report.step < steps && sinceCheckpoint.seconds() >= wait) {
@@ -248,6 +248,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
             sinceCheckpoint.restart();
         }
     }
+    context.stepsDone = steps;
     context.tokensTrained = steps * trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
     context.emit("phase", {{"phase", "harden"}});
     return trainer.harden();

@@ -1,3 +1,4 @@
+#include "core/base/error.h"
 #include "core/engine/run_context.h"
 #include "core/prune/one_shot.h"
 

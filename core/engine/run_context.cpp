@@ -33,7 +33,7 @@ void writeMap(RunContext& context, std::int64_t step, const MaskSet& masks) {
         if (found == masks.masks.end()) continue;
         map.matrices.push_back(tilesOf(matrix.name, found->second, tile.first, tile.second));
     }
-    const auto path = context.directory.mapPath(step);
+    const auto path = context.directory->mapPath(step);
     writeTileMap(path, map);
     context.emit("map", {{"step", step}, {"file", "maps/" + path.filename().string()}});
 }

@@ -18,11 +18,11 @@ namespace tessera {
 
 /// What the phases of one run share. The engine builds it in its load phase; one thread.
 struct RunContext {
-    RunContext(ExperimentSpec spec, RunDirectory& directory, EventSink& sink, RunControl& control)
-        : spec(std::move(spec)), directory(directory), sink(sink), control(control) {}
+    RunContext(ExperimentSpec spec, EventSink& sink, RunControl& control)
+        : spec(std::move(spec)), sink(sink), control(control) {}
 
     ExperimentSpec spec;
-    RunDirectory& directory;
+    std::optional<RunDirectory> directory;  ///< there once load and tokenise have found nothing wrong
     EventSink& sink;
     RunControl& control;
 
@@ -34,7 +34,9 @@ struct RunContext {
     std::optional<Decoder> decoder;     ///< the dense model, where the method needs it whole
 
     std::map<std::string, double> seconds;  ///< by phase
-    std::int64_t tokensTrained = 0;
+    std::int64_t tokensTrained = 0, stepsDone = 0;  ///< of the whole run
+    std::int64_t tokensHere = 0;                    ///< seen by this process
+    int threads = 0;
     double maskSeconds = 0, productSeconds = 0, stepSeconds = 0;
 
     torch::ScalarType dtype() const { return spec.dtype == "f32" ? torch::kFloat32 : torch::kBFloat16; }

@@ -49,7 +49,12 @@ RunLock::RunLock(const std::filesystem::path& run) {
     const auto path = run / "lock";
     m_fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (m_fd < 0) throwIoError("locking the run", path, errno);
-    const bool taken = ::flock(m_fd, LOCK_EX | LOCK_NB) != 0;
+    // A reader that looks whether the run is held holds it for an instant itself.
+    bool taken = true;
+    for (int attempt = 0; taken && attempt < 20; ++attempt) {
+        if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        taken = ::flock(m_fd, LOCK_EX | LOCK_NB) != 0;
+    }
     if (taken || beatsElsewhere(m_fd)) {
         const auto owner = ownerOf(m_fd);
         ::close(m_fd);

@@ -1,0 +1,266 @@
+#include "core/engine/engine.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/file_io.h"
+#include "core/base/sha256.h"
+#include "core/base/system_info.h"
+#include "core/engine/requirements.h"
+#include "core/engine/run_context.h"
+#include "core/evaluate/perplexity.h"
+#include "core/model/torch_runtime.h"
+#include "core/prune/one_shot.h"
+#include "core/report/collect.h"
+#include "core/report/html.h"
+#include "core/session/model_catalogue.h"
+#include "core/session/run_directory.h"
+
+namespace tessera {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// To the caller, and to the run's log once there is one; what came before is kept for it.
+class RunSink : public EventSink {
+  public:
+    explicit RunSink(EventSink& caller) : m_caller(caller) {}
+    void openLog(const fs::path& path) {
+        m_log = std::make_unique<EventLog>(path);
+        for (const auto& event : m_early) m_log->emit(event);
+        m_early.clear();
+    }
+    void emit(const Event& event) override {
+        if (m_log) m_log->emit(event);
+        else m_early.push_back(event);
+        m_caller.emit(event);
+    }
+
+  private:
+    EventSink& m_caller;
+    std::unique_ptr<EventLog> m_log;
+    std::vector<Event> m_early;
+};
+
+void load(RunContext& context) {
+    const auto timer = context.phase("load");
+    const auto model = resolveModel(context.spec.model);
+    if (model.masks)
+        throw Error(ErrorCode::InvalidInput, "this model is a run: it is pruned already", context.spec.model,
+                    {{"prune the model it was made from, or export it and prune the export", "model", ""}});
+    context.files = ModelFiles::open(model.path);
+    context.tokenizer = loadTokenizer(*context.files);
+    requireMemory(context.files->config(), context.spec);
+    if (context.tokenizer->vocabSize() > context.files->config().vocabSize)
+        throw Error(ErrorCode::Corrupt,
+                    "the tokenizer has " + std::to_string(context.tokenizer->vocabSize()) + " tokens, the model " + std::to_string(context.files->config().vocabSize),
+                    context.spec.model, {{"use the tokenizer that belongs to the model", "", ""}});
+}
+
+/// Reads the text and sets a part aside to evaluate on. Returns the text's fingerprint.
+std::string tokenise(RunContext& context) {
+    const auto timer = context.phase("tokenise");
+    const auto& set = context.spec.set;
+    const auto window = set.integer("eval_window");
+    const bool learns = methodNamed(context.spec.method).learns;
+    const auto least = learns ? set.integer("context") + 1 : context.spec.method == "magnitude" ? window : set.integer("calibration_context");
+    const std::vector<fs::path> files(context.spec.text.begin(), context.spec.text.end());
+    auto corpus = tokenizeCorpus(*context.tokenizer, files, CorpusPart::Learn, least);
+    auto fingerprint = corpus.fingerprint;
+    context.learn = std::move(corpus.ids);
+    if (files.empty()) {
+        if (set.integer("eval_windows") > 0) {
+            auto heldOut = tokenizeCorpus(*context.tokenizer, {}, CorpusPart::HeldOut, window);
+            context.heldOut = std::move(heldOut.ids);
+            fingerprint = sha256Hex(fingerprint + heldOut.fingerprint);
+        }
+        context.heldOutName = "the default text's held-out part";
+        return fingerprint;
+    }
+    // The tail of a text that the person gave is never learned from: at most a twentieth, in whole windows.
+    const auto total = static_cast<std::int64_t>(context.learn.size());
+    const auto windows = std::min(set.integer("eval_windows"), total / 20 / window);
+    if (windows > 0) {
+        context.heldOut.assign(context.learn.end() - windows * window, context.learn.end());
+        context.learn.resize(context.learn.size() - static_cast<std::size_t>(windows * window));
+        context.heldOutName = "the last " + std::to_string(windows * window) + " tokens of the text, not learned from";
+    } else if (set.integer("eval_windows") > 0) {
+        context.log("the text is too short to hold a part out: perplexity is not measured");
+    }
+    return fingerprint;
+}
+
+Json perplexities(RunContext& context, const MaskSet& masks) {
+    if (context.heldOut.empty()) return nullptr;
+    const auto timer = context.phase("evaluate");
+    if (!context.decoder) context.decoder = Decoder::load(*context.files, context.dtype());
+    PerplexityRequest request;
+    request.window = context.spec.set.integer("eval_window");
+    request.windows = context.spec.set.integer("eval_windows");
+    request.cancellation = &context.control.interrupt;
+    const auto measure = [&](const Decoder& decoder, const char* name) {
+        request.progress = [&](std::int64_t done, std::int64_t windows, double) {
+            context.emit("step", {{"unit", "window"}, {"step", done}, {"steps", windows}, {"what", name}});
+            context.checkpointControl();
+        };
+        const auto value = measurePerplexity(decoder, context.heldOut, request);
+        context.emit("metric", {{"metric", "perplexity"}, {"what", name}, {"value", value.value}, {"window", value.window}, {"windows", value.windows}});
+        return value;
+    };
+    const auto dense = measure(*context.decoder, "dense");
+    const auto pruned = measure(maskedDecoder(*context.decoder, masks), "pruned");
+    return {{"dense", dense.value}, {"pruned", pruned.value}, {"window", pruned.window}, {"windows", pruned.windows},
+            {"tokens", pruned.tokens}, {"text", context.heldOutName}};
+}
+
+void describeMasks(const RunContext& context, MaskSet& masks) {
+    const auto& spec = context.spec;
+    char percent[16];
+    std::snprintf(percent, sizeof percent, "%g%%", spec.sparsity * 100);
+    masks.meta = {{"repo", "tessera"},
+                  {"base_model", fs::path(spec.model).filename().string()},
+                  {"method", spec.method},
+                  {"variant", spec.method == "patch-tile" ? "tile" : ""},
+                  {"sparsity", percent},
+                  {"pattern", spec.pattern == "tiles" ? "Dense/2:4 tiles" : spec.pattern},
+                  {"format", "packbits"},
+                  {"measured_sparsity", 1.0 - static_cast<double>(masks.kept()) / static_cast<double>(std::max<std::int64_t>(1, masks.weights()))}};
+}
+
+Json resultOf(const RunContext& context, const MaskSet& masks, const Json& perplexity) {
+    Json matrices = Json::array();
+    for (const auto& matrix : prunableMatrices(context.files->config())) {
+        const auto found = masks.masks.find(matrix.name);
+        if (found == masks.masks.end()) continue;
+        matrices.push_back({{"name", matrix.name}, {"rows", matrix.rows}, {"cols", matrix.cols},
+                            {"sparsity", 1.0 - static_cast<double>(found->second.kept()) / static_cast<double>(matrix.elements())}});
+    }
+    const auto system = systemInfo();
+    Json seconds = Json::object();
+    for (const auto& [phase, time] : context.seconds) seconds[phase] = time;
+    Json shares = nullptr;
+    if (context.stepSeconds > 0)
+        shares = {{"mask_kernels", context.maskSeconds / context.stepSeconds}, {"products", context.productSeconds / context.stepSeconds}};
+    const auto learnSeconds = context.stepSeconds;
+    return {{"type", "result"},
+            {"run", context.directory->path().string()},
+            {"model", context.spec.model},
+            {"method", context.spec.method},
+            {"sparsity", {{"target", context.spec.sparsity}, {"achieved", 1.0 - static_cast<double>(masks.kept()) / static_cast<double>(masks.weights())}}},
+            {"perplexity", perplexity},
+            {"seconds", seconds},
+            {"peak_bytes", peakResidentBytes()},
+            {"tokens_trained", context.tokensTrained},
+            {"steps", context.stepsDone},
+            {"tokens_per_second", learnSeconds > 0 ? Json(static_cast<double>(context.tokensHere) / learnSeconds) : Json(nullptr)},
+            {"step_shares", shares},
+            {"matrices", matrices},
+            {"machine", {{"cpu", system.cpu}, {"features", system.features}, {"system", system.system}, {"cores", system.cores}, {"threads", context.threads},
+                         {"memory_bytes", system.memoryTotal}, {"libraries", torchDescription()}}},
+            {"version", TESSERA_VERSION}};
+}
+
+/// From the choice of masks to the result; everything before has been made or read again.
+Json execute(RunContext& context) {
+    auto& directory = *context.directory;
+    std::optional<MaskSet> masks;
+    if (fs::exists(directory.masksPath())) {
+        masks = readMasks(directory.masksPath());
+        context.tokensTrained = context.stepsDone = 0;
+    } else {
+        masks = methodNamed(context.spec.method).learns ? runLearnPhases(context) : std::optional(runOneShotPhase(context));
+        if (!masks) {
+            context.emit("state", {{"state", "stopped"}});
+            throw Error(ErrorCode::Cancelled, "stopped on request; a checkpoint was kept", directory.path().string(),
+                        {{"go on with 'tessera-cli resume " + directory.path().string() + "'", "", ""}});
+        }
+        const auto timer = context.phase("save");
+        describeMasks(context, *masks);
+        if (!methodNamed(context.spec.method).learns) writeMap(context, 0, *masks);
+        writeMasks(directory.masksPath(), *masks);
+    }
+    const auto perplexity = perplexities(context, *masks);
+    const auto result = resultOf(context, *masks, perplexity);
+    directory.writeResult(result);
+    context.emit("phase", {{"phase", "report"}});
+    writeFileAtomically(directory.path() / "report.html", renderHtml({collectReport(directory.path())}));
+    context.emit("state", {{"state", "finished"}});
+    context.sink.emit(makeEvent("result", result));
+    return result;
+}
+
+/// Runs `work` and tells the log and the caller what went wrong.
+template <typename Work>
+Json guarded(RunSink& sink, Work&& work) {
+    try {
+        return work();
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::Cancelled) sink.emit(makeEvent("state", {{"state", "stopped"}}));
+        else sink.emit(errorEvent(error));
+        throw;
+    } catch (const std::bad_alloc&) {
+        const Error error(ErrorCode::OutOfMemory, "the memory is used up", "", {{"choose a smaller model or fewer windows: --set batch=1", "batch", "1"}});
+        sink.emit(errorEvent(error));
+        throw error;
+    } catch (const c10::Error& torchError) {
+        std::string said = torchError.what_without_backtrace();
+        const bool memory = said.find("alloc") != std::string::npos;
+        const Error error(memory ? ErrorCode::OutOfMemory : ErrorCode::Internal, said.substr(0, said.find('\n')), "",
+                          {{memory ? "choose a smaller model or fewer windows: --set batch=1" : "please report this with the run's spec.json", "", ""}});
+        sink.emit(errorEvent(error));
+        throw error;
+    }
+}
+
+}  // namespace
+
+Json Engine::run(ExperimentSpec spec, EventSink& caller, RunControl& control) {
+    RunSink sink(caller);
+    return guarded(sink, [&] {
+        for (auto& file : spec.text) file = fs::absolute(file).string();
+        if (spec.model.find('/') != std::string::npos || fs::exists(spec.model)) spec.model = fs::absolute(spec.model).lexically_normal().string();
+        RunContext context(spec, sink, control);
+        context.threads = configureThreads(spec.threads);
+        // What is wrong with the model or the text shows before anything is written.
+        load(context);
+        const auto text = tokenise(context);
+        const auto out = spec.out.empty() ? freshRunPath(spec) : fs::path(spec.out);
+        context.directory = RunDirectory::create(out, spec, {{"model", context.files->fingerprint()}, {"text", text}});
+        sink.openLog(context.directory->eventsPath());
+        context.emit("state", {{"state", "running"}, {"run", context.directory->path().string()}, {"spec", spec.toJson()},
+                               {"options", spec.set.effective()}});
+        return execute(context);
+    });
+}
+
+Json Engine::resume(const fs::path& path, EventSink& caller, RunControl& control) {
+    RunSink sink(caller);
+    return guarded(sink, [&]() -> Json {
+        auto directory = RunDirectory::open(path);
+        if (const auto result = directory.result()) {
+            caller.emit(makeEvent("result", *result));
+            return *result;
+        }
+        directory.acquire();
+        sink.openLog(directory.eventsPath());
+        RunContext context(directory.spec(), sink, control);
+        context.threads = configureThreads(context.spec.threads);
+        context.directory = std::move(directory);
+        load(context);
+        const auto text = tokenise(context);
+        const auto& before = context.directory->fingerprints();
+        const auto same = [&](const char* what, const std::string& now, const std::string& advice) {
+            if (before.contains(what) && before[what] != now)
+                throw Error(ErrorCode::Corrupt, std::string("the ") + what + " has changed since the run began: it cannot be gone on with", path.string(),
+                            {{advice, "", ""}});
+        };
+        same("model", context.files->fingerprint(), "put the model back, or begin a new run");
+        same("text", text, "put the text back, or begin a new run");
+        context.emit("state", {{"state", "running"}, {"run", context.directory->path().string()}, {"resumed", true}});
+        return execute(context);
+    });
+}
+
+}  // namespace tessera
