@@ -168,7 +168,11 @@ Json execute(RunContext& context) {
     std::optional<MaskSet> masks;
     if (fs::exists(directory.masksPath())) {
         masks = readMasks(directory.masksPath());
-        context.tokensTrained = context.stepsDone = 0;
+        if (const auto plan = directory.path() / "plan.json"; fs::exists(plan)) {
+            const auto& set = context.spec.set;
+            context.stepsDone = readJsonFile(plan).at("steps").get<std::int64_t>();
+            context.tokensTrained = context.stepsDone * set.integer("accumulate") * set.integer("batch") * set.integer("context");
+        }
     } else {
         masks = methodNamed(context.spec.method).learns ? runLearnPhases(context) : std::optional(runOneShotPhase(context));
         if (!masks) {

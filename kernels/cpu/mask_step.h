@@ -3,7 +3,7 @@
 #include <cstdint>
 
 /// The fused steps of learnable masks on the CPU. Noise comes from a counter-based generator (Philox4x32-7,
-/// keyed by seed; counter = step, stream, element), so backward recomputes it and nothing is stored; results
+/// keyed by seed; counter = element, step, stream: element e of a chunk of 64 is word e / 16 of the chunk's counter e % 16), so backward recomputes it and nothing is stored; results
 /// do not depend on the number of threads. All arrays are contiguous. No exceptions, no allocation.
 namespace tessera::kernels {
 
@@ -83,6 +83,9 @@ GateSums bernoulliBackwardAdam(const float* weights, float* logits, const float*
 /// Adam on an accumulated gradient times `gradientScale` (clipping). Updates in place.
 void adamStep(float* parameters, const float* gradient, float* moment1, float* moment2, std::int64_t count,
               float gradientScale, const AdamParameters& adam);
+
+/// The gates m of elements 0..count-1 themselves.
+void gateValues(const float* logits, float* gates, std::int64_t count, const GateParameters& gate, const NoiseKey& noise);
 
 /// PATCH's tiles. A matrix [rows, cols] is cut into tiles of [tileRows, tileCols], the last ones ragged;
 /// tile (i, j) has index i * ceil(cols / tileCols) + j. `inner` is the fixed 2:4 keep mask, one byte a weight

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "core/base/json.h"
+#include "core/engine/control.h"
+#include "core/session/event.h"
+
+namespace tessera::cli {
+
+/// What all commands share.
+struct Console {
+    bool json = false;  ///< one document (or a line an event) on standard output, nothing else there
+
+    /// Prints the document in JSON mode.
+    void document(const Json& json) const;
+    /// A line for people on standard output; nothing in JSON mode.
+    void line(const std::string& text) const;
+    /// Progress on standard error, rewritten in place on a terminal.
+    void progress(const std::string& text) const;
+    /// Ends a line that progress() may have left.
+    void endProgress() const;
+};
+
+/// Shows a run's events: JSON lines, or one line of progress for people.
+class EventPrinter : public EventSink {
+  public:
+    explicit EventPrinter(const Console& console) : m_console(console) {}
+    void emit(const Event& event) override;
+
+  private:
+    const Console& m_console;
+    std::mutex m_mutex;
+};
+
+/// The control that SIGINT and SIGTERM act on: the first asks to stop with a checkpoint, the second ends at once.
+RunControl& signalControl();
+bool interrupted();
+
+std::string humanBytes(std::uint64_t bytes);
+std::string humanSeconds(double seconds);
+
+using Commands = CLI::App;
+void addRunCommands(Commands& app, Console& console);      ///< run, resume, options, runs
+void addModelCommands(Commands& app, Console& console);    ///< models, info, tokenize
+void addMeasureCommands(Commands& app, Console& console);  ///< eval, bench, generate
+void addExportCommands(Commands& app, Console& console);   ///< export, report
+void addServeCommand(Commands& app, Console& console);     ///< serve
+
+/// The sub-command with --json. `work` runs when it is chosen.
+CLI::App* addCommand(Commands& parent, const std::string& name, const std::string& help, Console& console);
+
+}  // namespace tessera::cli

@@ -1,0 +1,151 @@
+// The vector mathematics of gates, compiled once for each instruction set: Philox noise, logarithm, exponential,
+// bf16. Included by Highway's foreach_target sources only.
+#if defined(TESSERA_GATE_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TESSERA_GATE_MATH_INL_H_
+#undef TESSERA_GATE_MATH_INL_H_
+#else
+#define TESSERA_GATE_MATH_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// At most 16 lanes: noise is laid out in chunks of 64 elements, four words of 16 counters.
+using FloatTag = hn::CappedTag<float, 16>;
+using WordTag = hn::RebindToUnsigned<FloatTag>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+using HalfWordTag = hn::Rebind<std::uint16_t, FloatTag>;
+using FloatVec = hn::Vec<FloatTag>;
+using WordVec = hn::Vec<WordTag>;
+
+inline constexpr std::int64_t kChunk = 64;
+inline constexpr std::int64_t kCounters = 16;
+
+HWY_INLINE FloatVec loadFloats(const float* from) { return hn::LoadU(FloatTag(), from); }
+HWY_INLINE FloatVec loadFloats(const std::uint16_t* from) {
+    const auto wide = hn::PromoteTo(WordTag(), hn::LoadU(HalfWordTag(), from));
+    return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(wide));
+}
+HWY_INLINE void storeFloats(FloatVec value, float* to) { hn::StoreU(value, FloatTag(), to); }
+/// Rounds to nearest even.
+HWY_INLINE void storeFloats(FloatVec value, std::uint16_t* to) {
+    const WordTag words;
+    const auto bits = hn::BitCast(words, value);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1));
+    const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7fff))));
+    hn::StoreU(hn::DemoteTo(HalfWordTag(), hn::BitCast(IntTag(), rounded)), HalfWordTag(), to);
+}
+
+/// The high and low halves of 32 x 32 bits.
+HWY_INLINE void multiplyWide(WordVec a, WordVec b, WordVec& high, WordVec& low) {
+    const WordTag words;
+    const auto even = hn::BitCast(words, hn::MulEven(a, b));
+    const auto odd = hn::BitCast(words, hn::MulEven(hn::Shuffle2301(a), hn::Shuffle2301(b)));
+    high = hn::OddEven(odd, hn::Shuffle2301(even));
+    low = hn::OddEven(hn::Shuffle2301(odd), even);
+}
+
+/// Philox4x32 of seven rounds (Salmon et al., SC 2011): four words for each counter.
+HWY_INLINE void philox(WordVec& c0, WordVec& c1, WordVec& c2, WordVec& c3, std::uint64_t seed) {
+    const WordTag words;
+    const auto m0 = hn::Set(words, 0xD2511F53u), m1 = hn::Set(words, 0xCD9E8D57u);
+    std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+    for (int round = 0; round < 7; ++round) {
+        WordVec h0, l0, h1, l1;
+        multiplyWide(c0, m0, h0, l0);
+        multiplyWide(c2, m1, h1, l1);
+        c0 = hn::Xor(hn::Xor(h1, c1), hn::Set(words, k0));
+        c1 = l1;
+        c2 = hn::Xor(hn::Xor(h0, c3), hn::Set(words, k1));
+        c3 = l0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
+/// ln x of a positive normal number: Cephes' polynomial for the mantissa in [sqrt 1/2, sqrt 2).
+HWY_INLINE FloatVec logOf(FloatVec x) {
+    const FloatTag d;
+    const IntTag di;
+    // Subtracting the bits of sqrt(1/2) splits exponent and mantissa at it.
+    const auto shifted = hn::Sub(hn::BitCast(di, x), hn::Set(di, 0x3f3504f3));
+    const auto exponent = hn::ConvertTo(d, hn::ShiftRight<23>(shifted));
+    const auto mantissa = hn::BitCast(d, hn::Add(hn::And(shifted, hn::Set(di, 0x007fffff)), hn::Set(di, 0x3f3504f3)));
+    const auto f = hn::Sub(mantissa, hn::Set(d, 1.0f));
+    const auto square = hn::Mul(f, f);
+    auto p = hn::MulAdd(hn::Set(d, 7.0376836292e-2f), f, hn::Set(d, -1.1514610310e-1f));
+    p = hn::MulAdd(p, f, hn::Set(d, 1.1676998740e-1f));
+    p = hn::MulAdd(p, f, hn::Set(d, -1.2420140846e-1f));
+    p = hn::MulAdd(p, f, hn::Set(d, 1.4249322787e-1f));
+    p = hn::MulAdd(p, f, hn::Set(d, -1.6668057665e-1f));
+    p = hn::MulAdd(p, f, hn::Set(d, 2.0000714765e-1f));
+    p = hn::MulAdd(p, f, hn::Set(d, -2.4999993993e-1f));
+    p = hn::MulAdd(p, f, hn::Set(d, 3.3333331174e-1f));
+    p = hn::Mul(hn::Mul(p, f), square);
+    p = hn::MulAdd(exponent, hn::Set(d, -2.12194440e-4f), p);
+    p = hn::NegMulAdd(hn::Set(d, 0.5f), square, p);
+    return hn::MulAdd(exponent, hn::Set(d, 0.693359375f), hn::Add(f, p));
+}
+
+/// e^x for |x| <= 87.
+HWY_INLINE FloatVec expOf(FloatVec x) {
+    const FloatTag d;
+    const IntTag di;
+    const auto n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504088896341f)));
+    auto r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
+    r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
+    auto p = hn::MulAdd(hn::Set(d, 1.9875691500e-4f), r, hn::Set(d, 1.3981999507e-3f));
+    p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
+    p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
+    p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
+    p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
+    p = hn::Add(hn::MulAdd(hn::Mul(p, r), r, r), hn::Set(d, 1.0f));
+    const auto scale = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)));
+    return hn::Mul(p, hn::BitCast(d, scale));
+}
+
+/// ln u - ln(1 - u) of the uniform number in the middle of one of 2^23 intervals.
+HWY_INLINE FloatVec logisticOf(WordVec word) {
+    const FloatTag d;
+    const WordTag words;
+    const auto fraction = hn::Or(hn::ShiftRight<9>(word), hn::Set(words, 0x3f800000u));
+    // Both differences are exact: 24 bits hold (k + 1/2) / 2^23.
+    const auto u = hn::Sub(hn::BitCast(d, fraction), hn::Set(d, 1.0f - 0x1p-24f));
+    return logOf(hn::Div(u, hn::Sub(hn::Set(d, 1.0f), u)));
+}
+
+/// Beyond this a gate is shut or open to the last bit of f32.
+inline constexpr float kMostArgument = 60.0f;
+
+/// sigmoid((kappa (p - shift) + noise) / tau), the argument clamped.
+HWY_INLINE FloatVec gateOf(FloatVec p, FloatVec noise, FloatVec kappa, FloatVec shift, FloatVec inverseTau) {
+    const FloatTag d;
+    auto argument = hn::Mul(hn::MulAdd(kappa, hn::Sub(p, shift), noise), inverseTau);
+    argument = hn::Min(hn::Max(argument, hn::Set(d, -kMostArgument)), hn::Set(d, kMostArgument));
+    return hn::Div(hn::Set(d, 1.0f), hn::Add(hn::Set(d, 1.0f), expOf(hn::Neg(argument))));
+}
+
+/// Sums of 16 lanes kept in memory, so that they do not depend on the vectors' width.
+struct LaneSums {
+    alignas(64) float lanes[kCounters] = {};
+    HWY_INLINE void add(std::int64_t at, FloatVec value) {
+        hn::Store(hn::Add(hn::Load(FloatTag(), lanes + at), value), FloatTag(), lanes + at);
+    }
+    double total() const {
+        double sum = 0;
+        for (const float lane : lanes) sum += lane;
+        return sum;
+    }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tessera::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif
