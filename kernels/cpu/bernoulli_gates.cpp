@@ -22,11 +22,6 @@ constexpr std::int64_t kBlock = 4096;
 /// Parts that threads share out; fixed, so that sums do not depend on how many threads there are.
 constexpr std::int64_t kParts = 256;
 
-struct GateConstants {
-    float kappa, shift, inverseTau;
-    explicit GateConstants(const GateParameters& gate) : kappa(gate.kappa), shift(gate.shift), inverseTau(1.0f / gate.tau) {}
-};
-
 struct AdamConstants {
     float rate, decay, beta1, beta2, rest1, rest2, inverse1, inverse2, epsilon;
     explicit AdamConstants(const AdamParameters& adam)
@@ -45,17 +40,6 @@ HWY_INLINE void adamAt(FloatVec p, FloatVec gradient, const AdamConstants& adam,
     const auto root = hn::Add(hn::Sqrt(hn::Mul(m2, hn::Set(d, adam.inverse2))), hn::Set(d, adam.epsilon));
     const auto update = hn::Div(hn::Mul(m1, hn::Set(d, adam.rate * adam.inverse1)), root);
     storeFloats(hn::Sub(hn::NegMulAdd(hn::Set(d, adam.decay), p, p), update), parameters);
-}
-
-/// Counter words of a chunk's lanes from `at` on, for the four words of 16 elements.
-HWY_INLINE void noiseAt(std::int64_t chunk, std::int64_t at, const NoiseKey& key, WordVec noise[4]) {
-    const WordTag words;
-    const auto counter = static_cast<std::uint64_t>(chunk) * kCounters + static_cast<std::uint64_t>(at);
-    noise[0] = hn::Add(hn::Iota(words, 0), hn::Set(words, static_cast<std::uint32_t>(counter)));
-    noise[1] = hn::Set(words, static_cast<std::uint32_t>(counter >> 32));
-    noise[2] = hn::Set(words, key.step);
-    noise[3] = hn::Set(words, key.stream);
-    philox(noise[0], noise[1], noise[2], noise[3], key.seed);
 }
 
 template <typename W>
@@ -261,15 +245,11 @@ void adam(float* parameters, const float* gradient, float* moment1, float* momen
 
 /// Gates of single elements 0..count-1, for tiles.
 void gates(const float* logits, float* out, std::int64_t count, const GateParameters& parameters, const NoiseKey& key) {
-    const GateConstants gate(parameters);
-    const float ones[kChunk] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    LaneSums unused1, unused2;
     for (std::int64_t i = 0; i < count; i += kChunk) {
         float p[kChunk] = {}, o[kChunk];
         const auto size = std::min(kChunk, count - i);
         std::copy(logits + i, logits + i + size, p);
-        forwardChunk(ones, p, o, i / kChunk, gate, key, unused1, unused2);
+        gateChunk(p, o, i / kChunk, parameters, key);
         std::copy(o, o + size, out + i);
     }
 }

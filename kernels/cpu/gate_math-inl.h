@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "hwy/highway.h"
+#include "kernels/cpu/mask_step.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera::kernels {
@@ -129,6 +130,38 @@ HWY_INLINE FloatVec gateOf(FloatVec p, FloatVec noise, FloatVec kappa, FloatVec 
     auto argument = hn::Mul(hn::MulAdd(kappa, hn::Sub(p, shift), noise), inverseTau);
     argument = hn::Min(hn::Max(argument, hn::Set(d, -kMostArgument)), hn::Set(d, kMostArgument));
     return hn::Div(hn::Set(d, 1.0f), hn::Add(hn::Set(d, 1.0f), expOf(hn::Neg(argument))));
+}
+
+struct GateConstants {
+    float kappa, shift, inverseTau;
+    explicit GateConstants(const GateParameters& gate) : kappa(gate.kappa), shift(gate.shift), inverseTau(1.0f / gate.tau) {}
+};
+
+/// Counter words of a chunk's lanes from `at` on, for the four words of 16 elements.
+HWY_INLINE void noiseAt(std::int64_t chunk, std::int64_t at, const NoiseKey& key, WordVec noise[4]) {
+    const WordTag words;
+    const auto counter = static_cast<std::uint64_t>(chunk) * kCounters + static_cast<std::uint64_t>(at);
+    noise[0] = hn::Add(hn::Iota(words, 0), hn::Set(words, static_cast<std::uint32_t>(counter)));
+    noise[1] = hn::Set(words, static_cast<std::uint32_t>(counter >> 32));
+    noise[2] = hn::Set(words, key.step);
+    noise[3] = hn::Set(words, key.stream);
+    philox(noise[0], noise[1], noise[2], noise[3], key.seed);
+}
+
+/// The gates of one chunk of 64 elements.
+HWY_INLINE void gateChunk(const float* logits, float* gates, std::int64_t chunk, const GateParameters& parameters, const NoiseKey& key) {
+    const FloatTag d;
+    const GateConstants gate(parameters);
+    const auto kappa = hn::Set(d, gate.kappa), shift = hn::Set(d, gate.shift), inverseTau = hn::Set(d, gate.inverseTau);
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    for (std::int64_t at = 0; at < kCounters; at += lanes) {
+        WordVec noise[4];
+        noiseAt(chunk, at, key, noise);
+        for (int word = 0; word < 4; ++word) {
+            const auto element = word * kCounters + at;
+            storeFloats(gateOf(loadFloats(logits + element), logisticOf(noise[word]), kappa, shift, inverseTau), gates + element);
+        }
+    }
 }
 
 /// Sums of 16 lanes kept in memory, so that they do not depend on the vectors' width.
