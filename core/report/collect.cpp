@@ -263,29 +263,32 @@ void readRecipe(const Json& spec, ReportData& data) {
         for (const auto& [key, value] : set.items()) data.recipe.emplace_back(key, plainText(value));
 }
 
-void readEnvironment(const Json& result, ReportData& data) {
+void readEnvironment(const Json& spec, const Json& result, ReportData& data) {
     static const std::pair<const char*, const char*> kNames[] = {
-        {"cpu", "Processor"},  {"features", "Instruction sets"},
-        {"system", "System"},  {"cores", "Cores"},
-        {"torch", "LibTorch"}, {"gpu", "GPU"}};
+        {"cpu", "Processor"}, {"features", "Instruction sets"}, {"system", "System"},
+        {"cores", "Cores"},   {"threads", "Threads used"},      {"memory_bytes", "Memory"},
+        {"gpu", "GPU"},       {"libraries", "Libraries"}};
     const Json& machine = objectAt(result, "machine");
     if (machine.is_object())
-        for (const auto& [key, value] : machine.items()) {
-            const auto found =
-                std::find_if(std::begin(kNames), std::end(kNames),
-                             [&, name = key](const auto& entry) { return name == entry.first; });
-            const bool memory = key.starts_with("memory") && value.is_number();
-            const std::string text = memory ? formatBytes(value.get<double>()) : plainText(value);
-            std::string label = found != std::end(kNames) ? found->second : key;
-            if (key == "memory_total" || key == "memory") label = "Memory";
-            if (key == "memory_available") label = "Memory available";
-            if (!text.empty()) data.environment.emplace_back(label, text);
+        for (const auto& [name, value] : machine.items()) {
+            const auto found = std::find_if(std::begin(kNames), std::end(kNames),
+                                            [&key = name](const auto& entry) { return key == entry.first; });
+            const bool bytes = name.ends_with("_bytes") && value.is_number();
+            const std::string text = bytes ? formatBytes(value.get<double>()) : plainText(value);
+            if (!text.empty())
+                data.environment.emplace_back(found != std::end(kNames) ? found->second : name, text);
         }
     if (const std::string version = textAt(result, "version"); !version.empty())
         data.environment.emplace_back("Tessera", version);
     if (data.peakBytes) data.environment.emplace_back("Peak memory", formatBytes(*data.peakBytes));
     if (const double tokens = numberAt(result, "tokens_trained"); tokens > 0)
         data.environment.emplace_back("Tokens trained on", formatNumber(tokens));
+    if (const double rate = numberAt(result, "tokens_per_second"); rate > 0)
+        data.environment.emplace_back("Tokens per second", formatNumber(rate, 3));
+    const Json& fingerprints = objectAt(spec, "fingerprints");
+    if (fingerprints.is_object())
+        for (const auto& [name, value] : fingerprints.items())
+            data.environment.emplace_back("Fingerprint, " + name, plainText(value));
 }
 
 /// What makes the same run; the spec itself where its options are of another version.
@@ -349,7 +352,7 @@ ReportData collectReport(const std::filesystem::path& run) {
     }
     data.recipe.emplace_back("Run", folder);
     readRecipe(spec, data);
-    readEnvironment(result, data);
+    readEnvironment(spec, result, data);
     data.command = commandOf(spec, run);
     data.verdict = verdictOf(data, what, progress);
     return data;
