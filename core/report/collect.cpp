@@ -231,10 +231,12 @@ std::string verdictOf(const ReportData& data, const std::string& what, const Pro
     return text + ".";
 }
 
-/// "SmolLM2-135M.gguf" of a path, a catalogue name as it is.
+/// "SmolLM2-135M" of a path to a GGUF or a folder, a catalogue name as it is.
 std::string shortModel(std::string model) {
     while (model.size() > 1 && model.back() == '/') model.pop_back();
-    return model.substr(model.rfind('/') + 1);
+    model.erase(0, model.rfind('/') + 1);
+    if (model.size() > 5 && model.ends_with(".gguf")) model.erase(model.size() - 5);
+    return model;
 }
 
 std::string methodTitle(const std::string& name) {

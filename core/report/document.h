@@ -41,7 +41,7 @@ struct ReportTable {
     std::vector<Column> columns;
     std::vector<std::vector<std::string>> rows;
     bool plain = false;   ///< name and value: no header
-    bool folded = false;  ///< long: closed on screen until asked for
+    bool folded = false;  ///< long, and shown by a figure too: closed on screen, left out on paper
 };
 
 struct ReportCode {

@@ -30,7 +30,7 @@ class PdfWriter {
     PdfWriter(cairo_t* cairo, std::string title) : m_cairo(cairo), m_title(std::move(title)) {}
 
     void operator()(const ReportHeading& heading) {
-        constexpr double kSizes[] = {21, 16, 9.5};
+        constexpr double kSizes[] = {19, 15, 9.5};
         const bool section = heading.level >= 3;
         const double size = kSizes[std::clamp(heading.level, 1, 3) - 1];
         if (heading.level == 2 && m_sections++ > 0) turnPage();
@@ -72,10 +72,7 @@ class PdfWriter {
     void operator()(const ReportTable& table) {
         double shares = 0;
         for (const auto& column : table.columns) shares += column.share;
-        if (table.folded) {
-            reserve(60);
-            m_y += drawText(m_cairo, table.label, kMarginX, m_y, {.size = 9.5, .bold = true}).height + 5;
-        }
+        if (table.folded) return;
         std::vector<std::string> names;
         for (const auto& column : table.columns) names.push_back(column.name);
         if (!table.plain) drawRow(table, names, shares, true);

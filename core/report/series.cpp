@@ -52,7 +52,7 @@ std::vector<PlotPoint> decimate(const std::vector<double>& x, const std::vector<
 }
 
 std::vector<double> smooth(const std::vector<double>& values, std::size_t window) {
-    const std::size_t count = values.size(), half = window / 2;
+    const std::size_t count = values.size(), half = std::min<std::size_t>(window / 2, 1000);
     std::vector<double> sums(count + 1, 0.0), numbers(count + 1, 0.0), means(count, kGap);
     for (std::size_t i = 0; i < count; ++i) {
         const bool finite = std::isfinite(values[i]);
@@ -61,10 +61,20 @@ std::vector<double> smooth(const std::vector<double>& values, std::size_t window
     }
     for (std::size_t i = 0; i < count; ++i) {
         if (!std::isfinite(values[i])) continue;
-        // The same reach on both sides: a window cut on one side only would bend the ends of a slope.
-        const std::size_t reach = std::min({half, i, count - 1 - i});
-        const std::size_t first = i - reach, last = i + reach + 1;
-        means[i] = (sums[last] - sums[first]) / (numbers[last] - numbers[first]);
+        const std::size_t first = i - std::min(half, i), last = std::min(count, i + half + 1);
+        const double number = numbers[last] - numbers[first], mean = (sums[last] - sums[first]) / number;
+        means[i] = mean;
+        if (i >= half && i + half < count) continue;
+        // At the ends the window is lopsided, and a plain mean would bend a slope: the line of least squares.
+        double place = 0, spread = 0, slope = 0;
+        for (std::size_t k = first; k < last; ++k)
+            if (std::isfinite(values[k])) place += double(k) / number;
+        for (std::size_t k = first; k < last; ++k) {
+            if (!std::isfinite(values[k])) continue;
+            spread += (double(k) - place) * (double(k) - place);
+            slope += (double(k) - place) * (values[k] - mean);
+        }
+        if (spread > 0) means[i] += slope / spread * (double(i) - place);
     }
     return means;
 }

@@ -16,8 +16,8 @@ struct PlotPoint {
 /// become one gap (y = NaN). `x` ascends and has the length of `y`.
 std::vector<PlotPoint> decimate(const std::vector<double>& x, const std::vector<double>& y, int columns);
 
-/// A centred moving mean over `window` values (fewer at the ends); values that are not finite do not count,
-/// and stay gaps themselves.
+/// A centred moving mean over `window` values, at most 2001 (at the ends a straight line fitted to what the
+/// window still covers); values that are not finite do not count, and stay gaps themselves.
 std::vector<double> smooth(const std::vector<double>& values, std::size_t window);
 
 /// Round tick positions (1, 2 or 5 times a power of ten) within [low, high], about `wanted` of them.

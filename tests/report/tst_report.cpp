@@ -323,7 +323,7 @@ void TestReport::collectsARun() {
     QCOMPARE(data.speed[0].kernel, std::string("bitmap-50"));
     QCOMPARE(data.speed[0].interval, std::string("1.9–2.1"));
     QVERIFY2(data.verdict.find("25.0\u202f% higher") != std::string::npos, data.verdict.c_str());
-    QVERIFY2(data.title.find("tiny.gguf") != std::string::npos, data.title.c_str());
+    QVERIFY2(data.title.find("on tiny,") != std::string::npos, data.title.c_str());
     QVERIFY2(data.command.find("--seed 3") != std::string::npos, data.command.c_str());
     QVERIFY(renderHtml({data}).find("1.00 GiB") != std::string::npos);
 }
