@@ -352,6 +352,7 @@ ReportData collectReport(const std::filesystem::path& run) {
                                            std::fabs(percent - std::round(percent)) < 1e-6 ? 0 : 2);
         data.title += textAt(spec, "pattern").empty() ? "" : " " + textAt(spec, "pattern");
     }
+    data.run = folder;
     data.recipe.emplace_back("Run", folder);
     readRecipe(spec, data);
     readEnvironment(spec, result, data);

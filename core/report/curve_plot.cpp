@@ -90,7 +90,7 @@ void drawAxes(cairo_t* cairo, const PlotSpec& spec, const Axes& axes) {
     }
     drawLine(cairo, axes.left, bottom, right, bottom, kMuted, 0.8);
     drawText(cairo, spec.xLabel, right, bottom + 22, {.size = 10.5, .color = kMuted, .alignX = 1});
-    drawText(cairo, spec.yLabel, 4, 8, {.size = 10.5, .color = kMuted});
+    drawText(cairo, spec.yLabel, 4, axes.top - kTop + 8, {.size = 10.5, .color = kMuted});
 }
 
 void drawPolyline(cairo_t* cairo, const Axes& axes, const std::vector<PlotPoint>& points, const Color& color,
@@ -118,27 +118,55 @@ void drawPolyline(cairo_t* cairo, const Axes& axes, const std::vector<PlotPoint>
     cairo_set_line_cap(cairo, CAIRO_LINE_CAP_BUTT);
 }
 
-/// Names of series and references, set from the right in one line; the shape of the line tells as much as
-/// its colour.
-void drawLegend(cairo_t* cairo, const PlotSpec& spec, double right) {
-    const TextStyle style{.size = 11, .alignY = 0.5, .fit = 200};
-    const double y = 15;
-    const auto entry = [&](const std::string& name, const Color& color, bool dashed) {
-        const double width = measureText(cairo, name, style).width;
-        drawText(cairo, name, right - width, y, style);
-        if (dashed) cairo_set_dash(cairo, kDash, 2, 0);
-        drawLine(cairo, right - width - 28, y, right - width - 7, y, color, dashed ? 1.2 : 2.2);
-        cairo_set_dash(cairo, nullptr, 0, 0);
-        right -= width + 46;
+/// Names of series and references in lines that end at the right edge; dashes tell references as much as
+/// colour does. Returns the height of the lines below the first. Only measures unless `paint`.
+double drawLegend(cairo_t* cairo, const PlotSpec& spec, bool paint) {
+    constexpr double kFirstLine = 15, kLineHeight = 17, kSample = 28, kBetween = 18;
+    const TextStyle style{.size = 11, .alignY = 0.5, .fit = 420};
+    struct Entry {
+        std::string name;
+        Color color;
+        bool dashed;
+        double width;
     };
-    for (std::size_t i = spec.references.size(); i-- > 0;) entry(spec.references[i].name, kMuted, true);
-    for (std::size_t i = spec.series.size(); i-- > 0;) entry(spec.series[i].name, seriesColor(i), false);
+    std::vector<Entry> entries;
+    const auto add = [&](const std::string& name, const Color& color, bool dashed) {
+        entries.push_back({name, color, dashed, measureText(cairo, name, style).width + kSample});
+    };
+    for (std::size_t i = 0; i < spec.series.size(); ++i) add(spec.series[i].name, seriesColor(i), false);
+    for (const PlotLine& line : spec.references) add(line.name, kMuted, true);
+
+    double left = measureText(cairo, spec.yLabel, {.size = 10.5}).width + 24, y = kFirstLine;
+    for (std::size_t begin = 0; begin < entries.size();) {
+        std::size_t end = begin;
+        double width = 0;
+        for (; end < entries.size(); ++end) {
+            const double more = entries[end].width + (end > begin ? kBetween : 0);
+            if (end > begin && left + width + more > kWidth - kRight) break;
+            width += more;
+        }
+        double x = kWidth - kRight - width;
+        for (; begin < end; ++begin) {
+            const Entry& entry = entries[begin];
+            if (paint) {
+                if (entry.dashed) cairo_set_dash(cairo, kDash, 2, 0);
+                drawLine(cairo, x, y, x + kSample - 7, y, entry.color, entry.dashed ? 1.2 : 2.2);
+                cairo_set_dash(cairo, nullptr, 0, 0);
+                drawText(cairo, entry.name, x + kSample, y, style);
+            }
+            x += entry.width + kBetween;
+        }
+        if (end < entries.size()) y += kLineHeight;
+    }
+    return y - kFirstLine;
 }
 
 void drawPlot(cairo_t* cairo, const PlotSpec& spec) {
     Axes axes = axesOf(spec);
     axes.width = kWidth - kLeft - kRight;
-    axes.height = spec.height - kTop - kBottom;
+    const double legend = drawLegend(cairo, spec, false);
+    axes.top += legend;
+    axes.height = std::max(60.0, spec.height - axes.top - kBottom);
     if (axes.x.empty() || axes.y.empty()) {
         drawText(cairo, "no values", kWidth / 2, spec.height / 2,
                  {.size = 12, .color = kMuted, .alignX = 0.5, .alignY = 0.5});
@@ -152,7 +180,7 @@ void drawPlot(cairo_t* cairo, const PlotSpec& spec) {
         const bool band = series.band && shown.size() > 24;
         if (band) drawPolyline(cairo, axes, decimate(series.x, shown, columns), seriesColor(i), 0.8, 0.28);
         const std::vector<double> mean =
-            band ? smooth(shown, std::max<std::size_t>(5, shown.size() / 30)) : shown;
+            band ? smooth(shown, std::max<std::size_t>(9, shown.size() / 30)) : shown;
         drawPolyline(cairo, axes, decimate(series.x, mean, columns), seriesColor(i), 1.8, 1);
     }
     cairo_set_dash(cairo, kDash, 2, 0);
@@ -161,7 +189,7 @@ void drawPlot(cairo_t* cairo, const PlotSpec& spec) {
             drawLine(cairo, axes.left, axes.mapY(line.y), axes.left + axes.width, axes.mapY(line.y), kMuted,
                      1.2);
     cairo_set_dash(cairo, nullptr, 0, 0);
-    drawLegend(cairo, spec, kWidth - kRight);
+    drawLegend(cairo, spec, true);
 }
 
 std::string describe(const PlotSpec& spec) {

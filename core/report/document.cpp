@@ -53,9 +53,11 @@ std::string relativeChange(const ReportData& run) {
 
 ReportTiles tilesOf(const ReportData& run) {
     ReportTiles tiles;
-    if (run.achievedSparsity || run.targetSparsity)
-        tiles.tiles.push_back({"Sparsity", percentOr(run.achievedSparsity, 2),
+    if (run.achievedSparsity)
+        tiles.tiles.push_back({"Sparsity", formatPercent(*run.achievedSparsity, 2),
                                run.targetSparsity ? "target " + formatTarget(run.targetSparsity) : ""});
+    else if (run.targetSparsity)
+        tiles.tiles.push_back({"Target sparsity", formatTarget(run.targetSparsity), "not reached yet"});
     if (run.prunedPerplexity || run.densePerplexity) {
         const std::string change = relativeChange(run);
         tiles.tiles.push_back(
@@ -92,10 +94,10 @@ ReportTable speedTable(const ReportData& run) {
                                   {"Dense µs", true},
                                   {"Torch µs", true},
                                   {"Sparse µs", true},
-                                  {"Speedup", true},
+                                  {"Speedup", true, 1.3},
                                   {"95 % interval", true, 1.4},
                                   {"Limit", true},
-                                  {"Of limit", true}},
+                                  {"Of limit", true, 1.1}},
                       .rows = {}};
     for (const ReportSpeedRow& row : run.speed)
         table.rows.push_back(
@@ -227,6 +229,13 @@ void addRun(std::vector<ReportBlock>& blocks, const ReportData& run) {
     }
 }
 
+/// The title, with the directory's name where several runs have the same.
+std::string nameOf(const std::vector<ReportData>& runs, const ReportData& run) {
+    const auto same =
+        std::count_if(runs.begin(), runs.end(), [&](const auto& other) { return other.title == run.title; });
+    return same > 1 && !run.run.empty() ? run.title + " (" + run.run + ")" : run.title;
+}
+
 void addComparison(std::vector<ReportBlock>& blocks, const std::vector<ReportData>& runs) {
     blocks.push_back(ReportHeading{2, "All runs"});
     ReportTable table{.label = "All runs",
@@ -244,13 +253,13 @@ void addComparison(std::vector<ReportBlock>& blocks, const std::vector<ReportDat
                     .references = {}};
     for (const ReportData& run : runs) {
         const std::string change = relativeChange(run);
-        table.rows.push_back({run.title + (run.finished ? "" : " (unfinished)"),
+        table.rows.push_back({nameOf(runs, run) + (run.finished ? "" : " (unfinished)"),
                               percentOr(run.achievedSparsity, 2), numberOr(run.densePerplexity),
                               numberOr(run.prunedPerplexity),
                               change.empty() ? formatNumber(kUnknown) : change,
                               formatSeconds(run.totalSeconds ? *run.totalSeconds : kUnknown)});
         if (anyFinite(run.curves.loss))
-            losses.series.push_back({run.title, run.curves.steps, run.curves.loss});
+            losses.series.push_back({nameOf(runs, run), run.curves.steps, run.curves.loss});
     }
     blocks.push_back(std::move(table));
     // More lines than colours tell nothing apart.
@@ -275,7 +284,7 @@ std::vector<ReportBlock> composeReport(const std::vector<ReportData>& runs) {
     blocks.push_back(ReportParagraph{runs.front().verdict, true, !runs.front().finished});
     addComparison(blocks, runs);
     for (const ReportData& run : runs) {
-        blocks.push_back(ReportHeading{2, run.title});
+        blocks.push_back(ReportHeading{2, nameOf(runs, run)});
         addRun(blocks, run);
     }
     return blocks;

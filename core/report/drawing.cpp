@@ -41,6 +41,7 @@ std::unique_ptr<PangoLayout, Unref> layoutOf(cairo_t* cairo, std::string_view te
         pango_layout_set_width(layout.get(), int(style.wrap * PANGO_SCALE));
         pango_layout_set_wrap(layout.get(), PANGO_WRAP_WORD_CHAR);
         pango_layout_set_line_spacing(layout.get(), 1.25f);
+        if (style.alignX == 1) pango_layout_set_alignment(layout.get(), PANGO_ALIGN_RIGHT);
     } else if (style.fit > 0) {
         pango_layout_set_width(layout.get(), int(style.fit * PANGO_SCALE));
         pango_layout_set_ellipsize(layout.get(), PANGO_ELLIPSIZE_END);
@@ -49,10 +50,17 @@ std::unique_ptr<PangoLayout, Unref> layoutOf(cairo_t* cairo, std::string_view te
     return layout;
 }
 
-TextSize sizeOf(PangoLayout* layout) {
+/// The box of the lines; its left edge is not the layout's where they are set flush right.
+struct Box {
+    double left = 0;
+    TextSize size;
+};
+
+Box boxOf(PangoLayout* layout) {
     PangoRectangle logical;
     pango_layout_get_extents(layout, nullptr, &logical);
-    return {double(logical.width) / PANGO_SCALE, double(logical.height) / PANGO_SCALE};
+    return {double(logical.x) / PANGO_SCALE,
+            {double(logical.width) / PANGO_SCALE, double(logical.height) / PANGO_SCALE}};
 }
 
 }  // namespace
@@ -73,14 +81,14 @@ std::string cleanText(std::string_view text) {
 }
 
 TextSize measureText(cairo_t* cairo, std::string_view text, const TextStyle& style) {
-    return sizeOf(layoutOf(cairo, text, style).get());
+    return boxOf(layoutOf(cairo, text, style).get()).size;
 }
 
 TextSize drawText(cairo_t* cairo, std::string_view text, double x, double y, const TextStyle& style) {
     const auto layout = layoutOf(cairo, text, style);
-    const TextSize size = sizeOf(layout.get());
+    const auto [left, size] = boxOf(layout.get());
     setColor(cairo, style.color);
-    cairo_move_to(cairo, x - size.width * style.alignX, y - size.height * style.alignY);
+    cairo_move_to(cairo, x - left - size.width * style.alignX, y - size.height * style.alignY);
     pango_cairo_show_layout(cairo, layout.get());
     cairo_new_path(cairo);
     return size;

@@ -40,7 +40,7 @@ th{font-weight:600;color:var(--muted);font-size:.82rem}
 th:last-child,td:last-child{padding-right:0}
 .number{text-align:right;white-space:nowrap}
 .plain th{width:13rem;font-weight:400;color:var(--muted);font-size:.92rem}
-.plain td,.name{overflow-wrap:anywhere}
+.plain td{overflow-wrap:anywhere}.name{overflow-wrap:break-word}
 summary{cursor:pointer;color:var(--accent);font-size:.92rem;padding:.3rem 0}
 summary:focus-visible{outline:2px solid var(--accent);outline-offset:3px;border-radius:3px}
 pre{margin:0;padding:1rem 1.2rem;background:var(--ground);border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere;

@@ -55,6 +55,7 @@ struct ReportSpeedRow {
 /// Everything a report says about one run. Plain data; absent things are empty or nullopt.
 struct ReportData {
     std::string title;
+    std::string run;      ///< the run directory's name; tells runs of one title apart
     std::string verdict;  ///< one sentence
     bool finished = true;
 

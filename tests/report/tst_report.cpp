@@ -158,6 +158,9 @@ class TestReport : public QObject {
         QCOMPARE(countOf(html, "<h2"), 3);
         QVERIFY(html.find(">All runs<") < html.find("<h2>Wanda on tiny"));
         QVERIFY_THROWS_EXCEPTION(Error, renderHtml({}));
+        ReportData twin = fullRun();
+        twin.run = "second";
+        QVERIFY(renderHtml({fullRun(), twin}).find("&quot;co&quot; (second)</h2>") != std::string::npos);
     }
 
     void writesPages() {
