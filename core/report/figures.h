@@ -54,7 +54,7 @@ Figure densityHeatmap(const std::vector<ReportMatrix>& matrices);
 /// Achieved sparsity by block and projection: a panel a projection, a bar a block, the target dashed.
 Figure sparsityBars(const std::vector<ReportMatrix>& matrices, const std::optional<double>& target);
 
-/// Speedup over dense of every kernel row with one, its limit as a tick.
+/// Speedup over dense of the first forty kernel rows that have one, their limits as marks.
 Figure speedBars(const std::vector<ReportSpeedRow>& rows);
 
 /// Paints a figure into an SVG element for inlining into HTML: every id inside begins with `prefix`, which

@@ -256,6 +256,7 @@ Figure sparsityBars(const std::vector<ReportMatrix>& matrices, const std::option
 }
 
 Figure speedBars(const std::vector<ReportSpeedRow>& rows) {
+    constexpr std::size_t kMostBars = 40;  // more would not fit a page; the table has them all
     std::vector<ReportSpeedRow> shown;
     double high = 1;
     for (const ReportSpeedRow& row : rows) {
@@ -263,6 +264,7 @@ Figure speedBars(const std::vector<ReportSpeedRow>& rows) {
         high = std::max(high, row.speedup);
         if (std::isfinite(row.limit)) high = std::max(high, row.limit);
         shown.push_back(row);
+        if (shown.size() == kMostBars) break;
     }
     constexpr double kRow = 22, kLabel = 190, kValue = 150;
     Figure figure{.title = "Speedup over dense",

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/cancellation.h"
+#include "core/deploy/packed_model.h"
+#include "core/text/tokenizer.h"
+
+namespace tessera {
+
+/// Decodes with a packed model, a token at a time, keys and values kept in f32. A prompt goes through the same path token by
+/// token: nothing else is sparse on this machine.
+class DecodeSession {
+  public:
+    /// `threads` 0: all cores. `model` must outlive the session.
+    DecodeSession(const PackedModel& model, int threads);
+    ~DecodeSession();
+
+    /// Takes the next token and gives the logits [vocabulary] for the one after it, valid until the next call.
+    /// Throws Error{InvalidInput} beyond the model's longest context, or on an id outside of the vocabulary.
+    const std::vector<float>& step(std::int32_t token);
+    std::int64_t position() const { return m_position; }
+    void reset() { m_position = 0; }
+
+  private:
+    struct Scratch;
+    void layer(int thread, int threads, std::size_t index);
+    void attend(int thread, int threads, std::size_t index);
+
+    const PackedModel& m_model;
+    int m_threads;
+    std::int64_t m_position = 0;
+    std::vector<float> m_hidden, m_queryKeyValue, m_attended, m_gateUp, m_inner, m_down, m_logits;
+    std::vector<std::vector<float>> m_keys, m_values;  ///< by block: [position, kv heads * head size]
+    std::vector<float> m_cos, m_sin;                   ///< of the current position, [head size / 2]
+    std::vector<Scratch> m_scratch;                    ///< by thread
+};
+
+struct GenerateRequest {
+    std::vector<std::int32_t> prompt;
+    std::int64_t tokens = 64;
+    bool greedy = true;
+    bool ignoreEnd = false;
+    double temperature = 0.8;
+    std::uint64_t seed = 0;
+    std::int32_t endToken = -1;
+    std::function<void(std::int32_t)> onToken;
+    const Cancellation* cancellation = nullptr;
+};
+
+struct Generated {
+    std::vector<std::int32_t> ids;   ///< without the prompt
+    double promptSeconds = 0, decodeSeconds = 0;
+    double tokensPerSecond() const { return decodeSeconds > 0 ? static_cast<double>(ids.size()) / decodeSeconds : 0; }
+};
+
+/// Throws Error{InvalidInput} on an empty prompt.
+Generated generate(DecodeSession& session, const GenerateRequest& request);
+
+/// "bitmap, AVX-512 VBMI2+BF16": what decodes.
+std::string kernelName(const PackedModel& model);
+
+}  // namespace tessera
