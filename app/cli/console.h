@@ -48,7 +48,11 @@ void addMeasureCommands(Commands& app, Console& console);  ///< eval, bench, gen
 void addExportCommands(Commands& app, Console& console);   ///< export, report
 void addServeCommand(Commands& app, Console& console);     ///< serve
 
-/// The sub-command with --json. `work` runs when it is chosen.
+/// Text for a `generate` request {model, masks, prompt, tokens, seed, temperature, greedy, ignore_eos, threads}; each token's
+/// bytes go to `piece`. The document of cli.md's `generate`.
+Json generateText(const Json& request, const std::function<void(const std::string&)>& piece, const Cancellation& cancellation);
+
+/// A sub-command with --json.
 CLI::App* addCommand(Commands& parent, const std::string& name, const std::string& help, Console& console);
 
 }  // namespace tessera::cli

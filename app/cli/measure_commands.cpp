@@ -1,13 +1,15 @@
 #include <cstdio>
-#include <fstream>
 #include <memory>
 
 #include "app/cli/console.h"
 #include "core/base/error.h"
-#include "core/base/file_io.h"
+#include "core/deploy/bench.h"
+#include "core/deploy/decode.h"
 #include "core/evaluate/perplexity.h"
+#include "core/model/torch_linear_time.h"
 #include "core/model/torch_runtime.h"
 #include "core/session/model_catalogue.h"
+#include "core/session/run_directory.h"
 #include "core/text/corpus.h"
 
 namespace tessera::cli {
@@ -43,7 +45,7 @@ void addEval(Commands& app, Console& console) {
     command->add_option("--protocol", options->protocol, "raw: the text as it is; hf: its lines joined by two newlines")->check(CLI::IsMember({"raw", "hf"}));
     command->add_option("--dtype", options->dtype, "element type of computing")->check(CLI::IsMember({"f32", "bf16"}));
     command->add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::NonNegativeNumber);
-    command->callback([options, &console] {
+    command->callback([options, command, &console] {
         configureThreads(options->threads);
         const auto resolved = resolveModel(options->model);
         const auto files = ModelFiles::open(resolved.path);
@@ -60,6 +62,13 @@ void addEval(Commands& app, Console& console) {
         if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
         PerplexityRequest request;
         request.window = options->window;
+        const auto most = files.config().maxPositions;
+        if (most > 0 && request.window > most) {
+            if (command->count("--window") > 0)
+                throw Error(ErrorCode::InvalidInput, "the model reads at most " + std::to_string(most) + " tokens, windows of " + std::to_string(request.window) + " are asked for",
+                            "--window", {{"give at most " + std::to_string(most), "window", std::to_string(most)}});
+            request.window = most;
+        }
         request.windows = options->windows;
         auto& control = signalControl();
         request.cancellation = &control.interrupt;
@@ -83,8 +92,149 @@ void addEval(Commands& app, Console& console) {
     });
 }
 
+void addGenerate(Commands& app, Console& console) {
+    struct Options {
+        std::string model, masks, prompt;
+        std::int64_t tokens = 64;
+        std::uint64_t seed = 0;
+        double temperature = 0.8;
+        bool greedy = false, ignoreEnd = false;
+        int threads = 0;
+    };
+    auto* command = addCommand(app, "generate", "text from a model or a run, decoded with its sparse kernels", console);
+    auto options = std::make_shared<Options>();
+    command->add_option("model", options->model, "a model, or a run: its base model under its mask")->required();
+    command->add_option("--masks", options->masks, "a mask file (.npz) to put over the model");
+    command->add_option("--prompt", options->prompt, "the text to go on from")->required();
+    command->add_option("--tokens", options->tokens, "most tokens to add")->check(CLI::Range(1, 1 << 20));
+    command->add_option("--seed", options->seed, "seed of the sampling");
+    command->add_option("--temperature", options->temperature, "of the sampling")->check(CLI::Range(0.0, 100.0));
+    command->add_flag("--greedy", options->greedy, "always the likeliest token");
+    command->add_flag("--ignore-eos", options->ignoreEnd, "go on behind the end of the text");
+    command->add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::NonNegativeNumber);
+    command->callback([options, &console] {
+        Json request{{"model", options->model}, {"masks", options->masks}, {"prompt", options->prompt}, {"tokens", options->tokens}, {"seed", options->seed},
+                     {"temperature", options->temperature}, {"greedy", options->greedy}, {"ignore_eos", options->ignoreEnd}, {"threads", options->threads}};
+        auto& control = signalControl();
+        const auto document = generateText(
+            request,
+            [&](const std::string& piece) {
+                if (control.stop.load()) control.interrupt.request();
+                if (console.json) return;
+                std::fwrite(piece.data(), 1, piece.size(), stdout);
+                std::fflush(stdout);
+            },
+            control.interrupt);
+        console.line("");
+        if (!console.json)
+            std::fprintf(stderr, "%.1f tokens a second (%s)\n", document["tokens_per_second"].get<double>(), document["kernel"].get<std::string>().c_str());
+        console.document(document);
+    });
+}
+
+void printBench(const Console& console, const Json& document) {
+    console.endProgress();
+    console.line("kernel        shape          threads   dense us   torch us  sparse us  speed-up   95 % interval   limit  efficiency");
+    for (const auto& row : document["rows"]) {
+        char text[200], interval[32] = "-", torchUs[16] = "-", sparseUs[16] = "-";
+        if (row["ci95"].is_array()) std::snprintf(interval, sizeof interval, "%.3f-%.3f", row["ci95"][0].get<double>(), row["ci95"][1].get<double>());
+        if (row["torch_us"].is_number()) std::snprintf(torchUs, sizeof torchUs, "%.1f", row["torch_us"].get<double>());
+        if (row["sparse_us"].is_number()) std::snprintf(sparseUs, sizeof sparseUs, "%.1f", row["sparse_us"].get<double>());
+        const auto shape = std::to_string(row["shape"][0].get<int>()) + " x " + std::to_string(row["shape"][1].get<int>());
+        std::snprintf(text, sizeof text, "%-12s %-15s %6d %10.1f %10s %10s %9.3f %15s %7.3f %10.3f", row["kernel"].get<std::string>().c_str(), shape.c_str(),
+                      row["threads"].get<int>(), row["dense_us"].get<double>(), torchUs, sparseUs, row["speedup"].get<double>(), interval,
+                      row["limit"].get<double>(), row["efficiency"].get<double>());
+        console.line(text);
+    }
+    if (const auto& end = document["end_to_end"]; end.is_object()) {
+        char text[200];
+        std::snprintf(text, sizeof text, "decoding     %.1f tokens a second dense, %.1f sparse: %.3f times (%.3f-%.3f), limit %.3f",
+                      end["dense_tokens_per_second"].get<double>(), end["sparse_tokens_per_second"].get<double>(), end["speedup"].get<double>(),
+                      end["ci95"][0].get<double>(), end["ci95"][1].get<double>(), end["limit"].get<double>());
+        console.line(text);
+    }
+    console.document(document);
+}
+
+void addBench(Commands& app, Console& console) {
+    struct Options {
+        std::string run;
+        std::vector<int> threads;
+        int repeats = 9;
+    };
+    auto* command = app.add_subcommand("bench", "real speed, sparse against dense, as ratios of one run");
+    command->require_subcommand(1);
+    auto options = std::make_shared<Options>();
+    const auto shared = [options](CLI::App* sub) {
+        sub->add_option("--threads", options->threads, "one table a number of threads; all cores if left out")->check(CLI::Range(1, 1024));
+        sub->add_option("--repeats", options->repeats, "pairs of timings")->check(CLI::Range(2, 1000));
+    };
+    const auto request = [options, &console] {
+        BenchRequest bench;
+        bench.threads = options->threads;
+        bench.repeats = options->repeats;
+        bench.torchLinear = torchLinearMicroseconds;
+        bench.progress = [&console](const std::string& text) {
+            if (signalControl().stop.load()) signalControl().interrupt.request();
+            console.progress(text);
+        };
+        bench.cancellation = &signalControl().interrupt;
+        return bench;
+    };
+    auto* kernelsCommand = addCommand(*command, "kernels", "the decoding kernels by shape", console);
+    shared(kernelsCommand);
+    kernelsCommand->callback([request, &console] { printBench(console, benchKernels(request())); });
+
+    auto* model = addCommand(*command, "model", "a finished run: its matrices and end to end", console);
+    model->add_option("run", options->run, "a finished run")->required();
+    shared(model);
+    model->callback([options, request, &console] {
+        const auto run = RunDirectory::open(options->run);
+        const auto resolved = resolveModel(options->run);
+        const auto files = ModelFiles::open(resolved.path);
+        const auto masks = readMasks(*resolved.masks);
+        const auto dense = PackedModel::load(files, &masks, Layout::Dense), sparse = PackedModel::load(files, &masks, Layout::Bitmap);
+        auto document = benchModel(dense, sparse, request());
+        document["run"] = run.path().string();
+        run.writeMeasurement("bench", document);
+        printBench(console, document);
+    });
+}
+
 }  // namespace
 
-void addMeasureCommands(Commands& app, Console& console) { addEval(app, console); }
+Json generateText(const Json& request, const std::function<void(const std::string&)>& piece, const Cancellation& cancellation) {
+    const auto text = [&](const char* key) { return request.contains(key) && request[key].is_string() ? request[key].get<std::string>() : std::string(); };
+    const auto number = [&](const char* key, double fallback) { return request.contains(key) && request[key].is_number() ? request[key].get<double>() : fallback; };
+    const auto flag = [&](const char* key) { return request.contains(key) && request[key].is_boolean() && request[key].get<bool>(); };
+    const auto resolved = resolveModel(text("model"));
+    const auto files = ModelFiles::open(resolved.path);
+    const auto tokenizer = loadTokenizer(files);
+    std::optional<MaskSet> masks;
+    if (!text("masks").empty()) masks = readMasks(text("masks"));
+    else if (resolved.masks) masks = readMasks(*resolved.masks);
+    const auto model = PackedModel::load(files, masks ? &*masks : nullptr, Layout::Bitmap);
+    DecodeSession session(model, static_cast<int>(number("threads", 0)));
+    GenerateRequest generating;
+    generating.prompt = tokenizer->encode(text("prompt"));
+    if (tokenizer->addsBos() && tokenizer->bosToken() >= 0) generating.prompt.insert(generating.prompt.begin(), tokenizer->bosToken());
+    generating.tokens = static_cast<std::int64_t>(number("tokens", 64));
+    generating.seed = static_cast<std::uint64_t>(number("seed", 0));
+    generating.temperature = number("temperature", 0.8);
+    generating.greedy = flag("greedy");
+    generating.ignoreEnd = flag("ignore_eos");
+    generating.endToken = tokenizer->eosToken();
+    generating.cancellation = &cancellation;
+    generating.onToken = [&](std::int32_t id) { piece(tokenizer->decode(std::span(&id, 1))); };
+    const auto generated = generate(session, generating);
+    return {{"text", tokenizer->decode(generated.ids)}, {"ids", generated.ids}, {"tokens_per_second", generated.tokensPerSecond()},
+            {"kernel", kernelName(model)}, {"prompt_tokens", generating.prompt.size()}, {"prompt_seconds", generated.promptSeconds}};
+}
+
+void addMeasureCommands(Commands& app, Console& console) {
+    addEval(app, console);
+    addBench(app, console);
+    addGenerate(app, console);
+}
 
 }  // namespace tessera::cli

@@ -31,7 +31,7 @@ struct Options {
     std::uint64_t seed = 1;
 };
 
-ModelConfig starterConfig(std::int64_t vocabulary, std::int64_t endOfText) {
+ModelConfig starterConfig(std::int64_t vocabulary, std::int64_t endOfText, std::int64_t context) {
     ModelConfig config;
     config.vocabSize = vocabulary;
     config.hiddenSize = 256;
@@ -40,7 +40,7 @@ ModelConfig starterConfig(std::int64_t vocabulary, std::int64_t endOfText) {
     config.heads = 4;
     config.kvHeads = 2;
     config.headDim = 64;
-    config.maxPositions = 2048;
+    config.maxPositions = context;
     config.rmsEps = 1e-5;
     config.ropeTheta = 10000;
     config.tiedHead = true;
@@ -166,7 +166,7 @@ int run(const Options& options) {
 
     torch::manual_seed(options.seed);
     std::mt19937_64 random(options.seed);
-    auto config = starterConfig(tokenizer->vocabSize(), tokenizer->eosToken());
+    auto config = starterConfig(tokenizer->vocabSize(), tokenizer->eosToken(), options.context);
     Decoder master = freshDecoder(config);
     const auto parameters = parametersOf(master);
     std::vector<torch::Tensor> moment1, moment2;

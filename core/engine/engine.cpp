@@ -63,9 +63,9 @@ void load(RunContext& context) {
 std::string tokenise(RunContext& context) {
     const auto timer = context.phase("tokenise");
     const auto& set = context.spec.set;
-    const auto window = set.integer("eval_window");
+    const auto window = context.window("eval_window");
     const bool learns = methodNamed(context.spec.method).learns;
-    const auto least = learns ? set.integer("context") + 1 : context.spec.method == "magnitude" ? window : set.integer("calibration_context");
+    const auto least = learns ? context.window("context") + 1 : context.spec.method == "magnitude" ? window : context.window("calibration_context");
     const std::vector<fs::path> files(context.spec.text.begin(), context.spec.text.end());
     auto corpus = tokenizeCorpus(*context.tokenizer, files, CorpusPart::Learn, least);
     auto fingerprint = corpus.fingerprint;
@@ -97,7 +97,7 @@ Json perplexities(RunContext& context, const MaskSet& masks) {
     const auto timer = context.phase("evaluate");
     if (!context.decoder) context.decoder = Decoder::load(*context.files, context.dtype());
     PerplexityRequest request;
-    request.window = context.spec.set.integer("eval_window");
+    request.window = context.window("eval_window");
     request.windows = context.spec.set.integer("eval_windows");
     request.cancellation = &context.control.interrupt;
     const auto measure = [&](const Decoder& decoder, const char* name) {
@@ -171,7 +171,7 @@ Json execute(RunContext& context) {
         if (const auto plan = directory.path() / "plan.json"; fs::exists(plan)) {
             const auto& set = context.spec.set;
             context.stepsDone = readJsonFile(plan).at("steps").get<std::int64_t>();
-            context.tokensTrained = context.stepsDone * set.integer("accumulate") * set.integer("batch") * set.integer("context");
+            context.tokensTrained = context.stepsDone * set.integer("accumulate") * set.integer("batch") * context.window("context");
         }
     } else {
         masks = methodNamed(context.spec.method).learns ? runLearnPhases(context) : std::optional(runOneShotPhase(context));

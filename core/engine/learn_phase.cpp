@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_io.h"
+#include "core/base/system_info.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
 #include "core/learn/prior.h"
@@ -13,12 +14,13 @@ namespace tessera {
 
 namespace {
 
-TrainerSettings trainerSettings(const ExperimentSpec& spec) {
+TrainerSettings trainerSettings(const RunContext& context) {
+    const auto& spec = context.spec;
     const auto& set = spec.set;
     TrainerSettings s;
     s.sparsity = spec.sparsity;
     s.batch = set.integer("batch");
-    s.context = set.integer("context");
+    s.context = context.window("context");
     s.accumulate = set.integer("accumulate");
     s.seed = spec.seed;
     s.learningRate = set.real("lr");
@@ -78,7 +80,7 @@ MaskSet scorePass(RunContext& context, const std::string& method, const PatternT
     torch::Tensor windows;
     if (oneShot->needsCalibration())
         windows = calibrationWindows(context.learn, context.spec.set.integer("calibration_windows"),
-                                     context.spec.set.integer("calibration_context"));
+                                     context.window("calibration_context"));
     return pruneOneShot(*context.files, *oneShot, windows, context.dtype(), request);
 }
 
@@ -193,7 +195,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         const auto timer = context.phase("load");
         if (!context.decoder) context.decoder = Decoder::load(*context.files, context.dtype());
     }
-    MaskTrainer trainer(*context.decoder, std::move(masks), context.learn, trainerSettings(context.spec));
+    MaskTrainer trainer(*context.decoder, std::move(masks), context.learn, trainerSettings(context));
     const auto free = freeDiskBytes(context.directory->path());
     if (free < 2 * trainer.stateBytes())
         throw Error(ErrorCode::DiskFull,

@@ -18,7 +18,7 @@ MaskSet runOneShotPhase(RunContext& context) {
     torch::Tensor windows;
     if (method->needsCalibration())
         windows = calibrationWindows(context.learn, context.spec.set.integer("calibration_windows"),
-                                     context.spec.set.integer("calibration_context"));
+                                     context.window("calibration_context"));
     const auto timer = context.phase("prune");
     return pruneOneShot(*context.files, *method, windows, context.dtype(), request);
 }

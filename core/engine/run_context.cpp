@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "core/base/error.h"
 #include "core/session/tile_map.h"
 
 namespace tessera {
@@ -14,6 +15,15 @@ RunContext::PhaseTimer::PhaseTimer(RunContext& context, std::string name) : m_co
 }
 
 RunContext::PhaseTimer::~PhaseTimer() { m_context.seconds[m_name] += m_watch.seconds(); }
+
+std::int64_t RunContext::window(const std::string& option) const {
+    const auto asked = spec.set.integer(option), most = files->config().maxPositions;
+    if (most <= 0 || asked <= most) return asked;
+    if (spec.set.isSet(option))
+        throw Error(ErrorCode::InvalidInput, "the model reads at most " + std::to_string(most) + " tokens, " + std::to_string(asked) + " are asked for", option,
+                    {{"give at most " + std::to_string(most), option, std::to_string(most)}});
+    return most;
+}
 
 void RunContext::checkpointControl() {
     control.interrupt.throwIfRequested();

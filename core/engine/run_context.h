@@ -39,6 +39,9 @@ struct RunContext {
     int threads = 0;
     double maskSeconds = 0, productSeconds = 0, stepSeconds = 0;
 
+    /// A window's length by option name ("context", "eval_window", "calibration_context"): a default is cut to what the model reads.
+    /// Throws Error{InvalidInput} where a given one is longer.
+    std::int64_t window(const std::string& option) const;
     torch::ScalarType dtype() const { return spec.dtype == "f32" ? torch::kFloat32 : torch::kBFloat16; }
     void emit(const std::string& type, Json fields) const;
     void log(const std::string& text) const { emit("log", {{"text", text}}); }

@@ -46,6 +46,14 @@ std::string number(double value) {
     return text;
 }
 
+/// A word as a shell reads it back.
+std::string quoted(const std::string& word) {
+    if (!word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") == std::string::npos) return word;
+    std::string result = "'";
+    for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return result + "'";
+}
+
 }  // namespace
 
 const std::vector<MethodDescription>& methodDescriptions() {
@@ -147,16 +155,17 @@ Json ExperimentSpec::toJson() const {
 }
 
 std::string ExperimentSpec::commandLine() const {
-    std::string line = "tessera-cli run --model " + model + " --method " + method + " --sparsity " + number(sparsity);
+    std::string line = "tessera-cli run --model " + quoted(model) + " --method " + method + " --sparsity " + number(sparsity);
     if (pattern != methodNamed(method).patterns.front()) line += " --pattern " + pattern;
-    for (const auto& file : text) line += " --text " + file;
+    for (const auto& file : text) line += " --text " + quoted(file);
     if (steps) line += " --steps " + std::to_string(*steps);
     if (minutes) line += " --minutes " + number(*minutes);
     if (seed != 0) line += " --seed " + std::to_string(seed);
     if (threads != 0) line += " --threads " + std::to_string(threads);
+    if (device != "cpu") line += " --device " + quoted(device);
     if (dtype != "bf16") line += " --dtype " + dtype;
     const auto given = set.given();
-    for (const auto& [key, value] : given.items()) line += " --set " + key + "=" + value.get<std::string>();
+    for (const auto& [key, value] : given.items()) line += " --set " + quoted(key + "=" + value.get<std::string>());
     return line;
 }
 

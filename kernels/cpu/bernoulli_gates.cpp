@@ -25,16 +25,26 @@ constexpr std::int64_t kParts = 256;
 struct AdamConstants {
     float rate, decay, beta1, beta2, rest1, rest2, inverse1, inverse2, epsilon;
     explicit AdamConstants(const AdamParameters& adam)
-        : rate(adam.learningRate), decay(adam.learningRate * adam.weightDecay), beta1(adam.beta1), beta2(adam.beta2), rest1(1.0f - adam.beta1),
+        : rate(adam.learningRate),
+          decay(adam.learningRate * adam.weightDecay),
+          beta1(adam.beta1),
+          beta2(adam.beta2),
+          rest1(1.0f - adam.beta1),
           rest2(1.0f - adam.beta2),
-          inverse1(static_cast<float>(1.0 / (1.0 - std::pow(static_cast<double>(adam.beta1), static_cast<double>(adam.step))))),
-          inverse2(static_cast<float>(1.0 / (1.0 - std::pow(static_cast<double>(adam.beta2), static_cast<double>(adam.step))))), epsilon(adam.epsilon) {}
+          inverse1(static_cast<float>(
+              1.0 / (1.0 - std::pow(static_cast<double>(adam.beta1), static_cast<double>(adam.step))))),
+          inverse2(static_cast<float>(
+              1.0 / (1.0 - std::pow(static_cast<double>(adam.beta2), static_cast<double>(adam.step))))),
+          epsilon(adam.epsilon) {}
 };
 
-HWY_INLINE void adamAt(FloatVec p, FloatVec gradient, const AdamConstants& adam, float* parameters, float* moment1, float* moment2) {
+HWY_INLINE void adamAt(FloatVec p, FloatVec gradient, const AdamConstants& adam, float* parameters,
+                       float* moment1, float* moment2) {
     const FloatTag d;
-    const auto m1 = hn::MulAdd(hn::Set(d, adam.beta1), loadFloats(moment1), hn::Mul(hn::Set(d, adam.rest1), gradient));
-    const auto m2 = hn::MulAdd(hn::Set(d, adam.beta2), loadFloats(moment2), hn::Mul(hn::Set(d, adam.rest2), hn::Mul(gradient, gradient)));
+    const auto m1 =
+        hn::MulAdd(hn::Set(d, adam.beta1), loadFloats(moment1), hn::Mul(hn::Set(d, adam.rest1), gradient));
+    const auto m2 = hn::MulAdd(hn::Set(d, adam.beta2), loadFloats(moment2),
+                               hn::Mul(hn::Set(d, adam.rest2), hn::Mul(gradient, gradient)));
     storeFloats(m1, moment1);
     storeFloats(m2, moment2);
     const auto root = hn::Add(hn::Sqrt(hn::Mul(m2, hn::Set(d, adam.inverse2))), hn::Set(d, adam.epsilon));
@@ -43,10 +53,12 @@ HWY_INLINE void adamAt(FloatVec p, FloatVec gradient, const AdamConstants& adam,
 }
 
 template <typename W>
-HWY_INLINE void forwardChunk(const W* weights, const float* logits, W* out, std::int64_t chunk, const GateConstants& gate, const NoiseKey& key,
-                             LaneSums& sumGate, LaneSums& sumSquares) {
+HWY_INLINE void forwardChunk(const W* weights, const float* logits, W* out, std::int64_t chunk,
+                             const GateConstants& gate, const NoiseKey& key, LaneSums& sumGate,
+                             LaneSums& sumSquares) {
     const FloatTag d;
-    const auto kappa = hn::Set(d, gate.kappa), shift = hn::Set(d, gate.shift), inverseTau = hn::Set(d, gate.inverseTau);
+    const auto kappa = hn::Set(d, gate.kappa), shift = hn::Set(d, gate.shift),
+               inverseTau = hn::Set(d, gate.inverseTau);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     for (std::int64_t at = 0; at < kCounters; at += lanes) {
         WordVec noise[4];
@@ -54,7 +66,8 @@ HWY_INLINE void forwardChunk(const W* weights, const float* logits, W* out, std:
         auto gates = hn::Zero(d), squares = hn::Zero(d);
         for (int word = 0; word < 4; ++word) {
             const auto element = word * kCounters + at;
-            const auto m = gateOf(loadFloats(logits + element), logisticOf(noise[word]), kappa, shift, inverseTau);
+            const auto m = gateOf(
+                oddsAgainst(loadFloats(logits + element), logisticOf(noise[word]), kappa, shift, inverseTau));
             const auto masked = hn::Mul(m, loadFloats(weights + element));
             storeFloats(masked, out + element);
             gates = hn::Add(gates, m);
@@ -68,16 +81,20 @@ HWY_INLINE void forwardChunk(const W* weights, const float* logits, W* out, std:
 struct BackwardConstants {
     GateConstants gate;
     float outer, density, weight;
-    BackwardConstants(const GateParameters& g, const GateRegularisers& r) : gate(g), outer(g.kappa / g.tau), density(r.density), weight(r.weight) {}
+    BackwardConstants(const GateParameters& g, const GateRegularisers& r)
+        : gate(g), outer(g.kappa / g.tau), density(r.density), weight(r.weight) {}
 };
 
 /// `use(element, logits, gradient)` takes each vector of gradients.
 template <typename W, typename G, typename Use>
-HWY_INLINE void backwardChunk(const W* weights, const float* logits, const G* gradMasked, std::int64_t chunk, const BackwardConstants& constants,
-                              const NoiseKey& key, LaneSums& sumGate, LaneSums& sumSquares, LaneSums& sumGradient, const Use& use) {
+HWY_INLINE void backwardChunk(const W* weights, const float* logits, const G* gradMasked, std::int64_t chunk,
+                              const BackwardConstants& constants, const NoiseKey& key, LaneSums& sumGate,
+                              LaneSums& sumSquares, LaneSums& sumGradient, const Use& use) {
     const FloatTag d;
-    const auto kappa = hn::Set(d, constants.gate.kappa), shift = hn::Set(d, constants.gate.shift), inverseTau = hn::Set(d, constants.gate.inverseTau);
-    const auto outer = hn::Set(d, constants.outer), density = hn::Set(d, constants.density), pull = hn::Set(d, constants.weight);
+    const auto kappa = hn::Set(d, constants.gate.kappa), shift = hn::Set(d, constants.gate.shift),
+               inverseTau = hn::Set(d, constants.gate.inverseTau);
+    const auto outer = hn::Set(d, constants.outer), density = hn::Set(d, constants.density),
+               pull = hn::Set(d, constants.weight);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     for (std::int64_t at = 0; at < kCounters; at += lanes) {
         WordVec noise[4];
@@ -86,11 +103,12 @@ HWY_INLINE void backwardChunk(const W* weights, const float* logits, const G* gr
         for (int word = 0; word < 4; ++word) {
             const auto element = word * kCounters + at;
             const auto p = loadFloats(logits + element), w = loadFloats(weights + element);
-            const auto m = gateOf(p, logisticOf(noise[word]), kappa, shift, inverseTau);
+            const auto odds = oddsAgainst(p, logisticOf(noise[word]), kappa, shift, inverseTau),
+                       m = gateOf(odds);
             const auto masked = hn::Mul(m, w);
             auto inner = hn::MulAdd(loadFloats(gradMasked + element), w, density);
             inner = hn::MulAdd(hn::Mul(pull, masked), w, inner);
-            const auto slope = hn::Mul(outer, hn::NegMulAdd(m, m, m));
+            const auto slope = hn::Mul(outer, slopeOf(odds, m));
             const auto gradient = hn::Mul(slope, inner);
             use(element, p, gradient);
             gates = hn::Add(gates, m);
@@ -125,7 +143,8 @@ GateSums overBlocks(std::int64_t count, const Block& block) {
 constexpr float kShut = -1e30f;
 
 template <typename W>
-GateSums forward(const W* weights, const float* logits, W* out, std::int64_t count, const GateParameters& parameters, const NoiseKey& key) {
+GateSums forward(const W* weights, const float* logits, W* out, std::int64_t count,
+                 const GateParameters& parameters, const NoiseKey& key) {
     const GateConstants gate(parameters);
     return overBlocks(count, [&](std::int64_t first, std::int64_t size, GateSums& sums) {
         LaneSums gates, squares;
@@ -161,18 +180,21 @@ struct Tail {
 };
 
 template <typename W, typename G>
-GateSums backward(const W* weights, const float* logits, const G* gradMasked, float* gradLogits, std::int64_t count, const GateParameters& gate,
-                  const GateRegularisers& regularisers, const NoiseKey& key) {
+GateSums backward(const W* weights, const float* logits, const G* gradMasked, float* gradLogits,
+                  std::int64_t count, const GateParameters& gate, const GateRegularisers& regularisers,
+                  const NoiseKey& key) {
     const BackwardConstants constants(gate, regularisers);
     return overBlocks(count, [&](std::int64_t first, std::int64_t size, GateSums& sums) {
         LaneSums gates, squares, gradients;
         const auto chunk = [&](const W* w, const float* p, const G* g, float* to, std::int64_t index) {
-            backwardChunk(w, p, g, index, constants, key, gates, squares, gradients, [&](std::int64_t at, FloatVec, FloatVec gradient) {
-                storeFloats(hn::Add(loadFloats(to + at), gradient), to + at);
-            });
+            backwardChunk(w, p, g, index, constants, key, gates, squares, gradients,
+                          [&](std::int64_t at, FloatVec, FloatVec gradient) {
+                              storeFloats(hn::Add(loadFloats(to + at), gradient), to + at);
+                          });
         };
         std::int64_t i = first;
-        for (; i + kChunk <= first + size; i += kChunk) chunk(weights + i, logits + i, gradMasked + i, gradLogits + i, i / kChunk);
+        for (; i + kChunk <= first + size; i += kChunk)
+            chunk(weights + i, logits + i, gradMasked + i, gradLogits + i, i / kChunk);
         if (const auto rest = first + size - i; rest > 0) {
             const Tail<W, G> tail(weights + i, gradMasked + i, logits + i, rest);
             float to[kChunk] = {};
@@ -187,19 +209,22 @@ GateSums backward(const W* weights, const float* logits, const G* gradMasked, fl
 }
 
 template <typename W, typename G>
-GateSums backwardAdam(const W* weights, float* logits, const G* gradMasked, float* moment1, float* moment2, std::int64_t count,
-                      const GateParameters& gate, const GateRegularisers& regularisers, const NoiseKey& key, const AdamParameters& parameters) {
+GateSums backwardAdam(const W* weights, float* logits, const G* gradMasked, float* moment1, float* moment2,
+                      std::int64_t count, const GateParameters& gate, const GateRegularisers& regularisers,
+                      const NoiseKey& key, const AdamParameters& parameters) {
     const BackwardConstants constants(gate, regularisers);
     const AdamConstants adam(parameters);
     return overBlocks(count, [&](std::int64_t first, std::int64_t size, GateSums& sums) {
         LaneSums gates, squares, gradients;
         const auto chunk = [&](const W* w, float* p, const G* g, float* m1, float* m2, std::int64_t index) {
-            backwardChunk(w, p, g, index, constants, key, gates, squares, gradients, [&](std::int64_t at, FloatVec logit, FloatVec gradient) {
-                adamAt(logit, gradient, adam, p + at, m1 + at, m2 + at);
-            });
+            backwardChunk(w, p, g, index, constants, key, gates, squares, gradients,
+                          [&](std::int64_t at, FloatVec logit, FloatVec gradient) {
+                              adamAt(logit, gradient, adam, p + at, m1 + at, m2 + at);
+                          });
         };
         std::int64_t i = first;
-        for (; i + kChunk <= first + size; i += kChunk) chunk(weights + i, logits + i, gradMasked + i, moment1 + i, moment2 + i, i / kChunk);
+        for (; i + kChunk <= first + size; i += kChunk)
+            chunk(weights + i, logits + i, gradMasked + i, moment1 + i, moment2 + i, i / kChunk);
         if (const auto rest = first + size - i; rest > 0) {
             Tail<W, G> tail(weights + i, gradMasked + i, logits + i, rest);
             float m1[kChunk] = {}, m2[kChunk] = {};
@@ -216,7 +241,8 @@ GateSums backwardAdam(const W* weights, float* logits, const G* gradMasked, floa
     });
 }
 
-void adam(float* parameters, const float* gradient, float* moment1, float* moment2, std::int64_t count, float scale, const AdamParameters& settings) {
+void adam(float* parameters, const float* gradient, float* moment1, float* moment2, std::int64_t count,
+          float scale, const AdamParameters& settings) {
     const FloatTag d;
     const AdamConstants constants(settings);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -227,7 +253,8 @@ void adam(float* parameters, const float* gradient, float* moment1, float* momen
         std::int64_t i = b * kBlock;
         const auto end = std::min(count, i + kBlock);
         for (; i + lanes <= end; i += lanes)
-            adamAt(loadFloats(parameters + i), hn::Mul(factor, loadFloats(gradient + i)), constants, parameters + i, moment1 + i, moment2 + i);
+            adamAt(loadFloats(parameters + i), hn::Mul(factor, loadFloats(gradient + i)), constants,
+                   parameters + i, moment1 + i, moment2 + i);
         if (i < end) {
             float p[kCounters] = {}, g[kCounters] = {}, m1[kCounters] = {}, m2[kCounters] = {};
             const auto rest = end - i;
@@ -244,7 +271,8 @@ void adam(float* parameters, const float* gradient, float* moment1, float* momen
 }
 
 /// Gates of single elements 0..count-1, for tiles.
-void gates(const float* logits, float* out, std::int64_t count, const GateParameters& parameters, const NoiseKey& key) {
+void gates(const float* logits, float* out, std::int64_t count, const GateParameters& parameters,
+           const NoiseKey& key) {
     for (std::int64_t i = 0; i < count; i += kChunk) {
         float p[kChunk] = {}, o[kChunk];
         const auto size = std::min(kChunk, count - i);
@@ -256,22 +284,31 @@ void gates(const float* logits, float* out, std::int64_t count, const GateParame
 
 // Plain functions for the dispatch table.
 using H = std::uint16_t;
-GateSums forwardHalf(const H* w, const float* p, H* o, std::int64_t n, const GateParameters& g, const NoiseKey& k) { return forward(w, p, o, n, g, k); }
-GateSums forwardFull(const float* w, const float* p, float* o, std::int64_t n, const GateParameters& g, const NoiseKey& k) { return forward(w, p, o, n, g, k); }
-#define TESSERA_BACKWARD(NAME, W, G)                                                                                                             \
-    GateSums backward##NAME(const W* w, const float* p, const G* d, float* o, std::int64_t n, const GateParameters& g, const GateRegularisers& r, \
-                            const NoiseKey& k) {                                                                                                  \
-        return backward(w, p, d, o, n, g, r, k);                                                                                                  \
-    }                                                                                                                                             \
-    GateSums backwardAdam##NAME(const W* w, float* p, const G* d, float* m1, float* m2, std::int64_t n, const GateParameters& g,                  \
-                                const GateRegularisers& r, const NoiseKey& k, const AdamParameters& a) {                                          \
-        return backwardAdam(w, p, d, m1, m2, n, g, r, k, a);                                                                                      \
+GateSums forwardHalf(const H* w, const float* p, H* o, std::int64_t n, const GateParameters& g,
+                     const NoiseKey& k) {
+    return forward(w, p, o, n, g, k);
+}
+GateSums forwardFull(const float* w, const float* p, float* o, std::int64_t n, const GateParameters& g,
+                     const NoiseKey& k) {
+    return forward(w, p, o, n, g, k);
+}
+#define TESSERA_BACKWARD(NAME, W, G)                                                                    \
+    GateSums backward##NAME(const W* w, const float* p, const G* d, float* o, std::int64_t n,           \
+                            const GateParameters& g, const GateRegularisers& r, const NoiseKey& k) {    \
+        return backward(w, p, d, o, n, g, r, k);                                                        \
+    }                                                                                                   \
+    GateSums backwardAdam##NAME(const W* w, float* p, const G* d, float* m1, float* m2, std::int64_t n, \
+                                const GateParameters& g, const GateRegularisers& r, const NoiseKey& k,  \
+                                const AdamParameters& a) {                                              \
+        return backwardAdam(w, p, d, m1, m2, n, g, r, k, a);                                            \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)
 TESSERA_BACKWARD(FullFull, float, float)
 #undef TESSERA_BACKWARD
-const char* targetName() { return hwy::TargetName(HWY_TARGET); }
+const char* targetName() {
+    return hwy::TargetName(HWY_TARGET);
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace tessera::kernels
@@ -294,35 +331,42 @@ HWY_EXPORT(targetName);
 
 using H = std::uint16_t;
 
-GateSums bernoulliForward(const H* w, const float* p, H* o, std::int64_t n, const GateParameters& g, const NoiseKey& k) {
+GateSums bernoulliForward(const H* w, const float* p, H* o, std::int64_t n, const GateParameters& g,
+                          const NoiseKey& k) {
     return HWY_DYNAMIC_DISPATCH(forwardHalf)(w, p, o, n, g, k);
 }
-GateSums bernoulliForward(const float* w, const float* p, float* o, std::int64_t n, const GateParameters& g, const NoiseKey& k) {
+GateSums bernoulliForward(const float* w, const float* p, float* o, std::int64_t n, const GateParameters& g,
+                          const NoiseKey& k) {
     return HWY_DYNAMIC_DISPATCH(forwardFull)(w, p, o, n, g, k);
 }
-#define TESSERA_BACKWARD(NAME, W, G)                                                                                                                    \
-    GateSums bernoulliBackward(const W* w, const float* p, const G* d, float* o, std::int64_t n, const GateParameters& g, const GateRegularisers& r,    \
-                               const NoiseKey& k) {                                                                                                     \
-        return HWY_DYNAMIC_DISPATCH(backward##NAME)(w, p, d, o, n, g, r, k);                                                                            \
-    }                                                                                                                                                   \
-    GateSums bernoulliBackwardAdam(const W* w, float* p, const G* d, float* m1, float* m2, std::int64_t n, const GateParameters& g,                     \
-                                   const GateRegularisers& r, const NoiseKey& k, const AdamParameters& a) {                                             \
-        return HWY_DYNAMIC_DISPATCH(backwardAdam##NAME)(w, p, d, m1, m2, n, g, r, k, a);                                                                \
+#define TESSERA_BACKWARD(NAME, W, G)                                                                       \
+    GateSums bernoulliBackward(const W* w, const float* p, const G* d, float* o, std::int64_t n,           \
+                               const GateParameters& g, const GateRegularisers& r, const NoiseKey& k) {    \
+        return HWY_DYNAMIC_DISPATCH(backward##NAME)(w, p, d, o, n, g, r, k);                               \
+    }                                                                                                      \
+    GateSums bernoulliBackwardAdam(const W* w, float* p, const G* d, float* m1, float* m2, std::int64_t n, \
+                                   const GateParameters& g, const GateRegularisers& r, const NoiseKey& k,  \
+                                   const AdamParameters& a) {                                              \
+        return HWY_DYNAMIC_DISPATCH(backwardAdam##NAME)(w, p, d, m1, m2, n, g, r, k, a);                   \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)
 TESSERA_BACKWARD(FullFull, float, float)
 #undef TESSERA_BACKWARD
 
-void adamStep(float* p, const float* g, float* m1, float* m2, std::int64_t n, float scale, const AdamParameters& a) {
+void adamStep(float* p, const float* g, float* m1, float* m2, std::int64_t n, float scale,
+              const AdamParameters& a) {
     HWY_DYNAMIC_DISPATCH(adam)(p, g, m1, m2, n, scale, a);
 }
 
-void gateValues(const float* logits, float* out, std::int64_t count, const GateParameters& gate, const NoiseKey& noise) {
+void gateValues(const float* logits, float* out, std::int64_t count, const GateParameters& gate,
+                const NoiseKey& noise) {
     HWY_DYNAMIC_DISPATCH(gates)(logits, out, count, gate, noise);
 }
 
-const char* maskKernelTarget() { return HWY_DYNAMIC_DISPATCH(targetName)(); }
+const char* maskKernelTarget() {
+    return HWY_DYNAMIC_DISPATCH(targetName)();
+}
 
 }  // namespace tessera::kernels
 #endif

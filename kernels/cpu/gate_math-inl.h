@@ -1,5 +1,5 @@
-// The vector mathematics of gates, compiled once for each instruction set: Philox noise, logarithm, exponential,
-// bf16. Included by Highway's foreach_target sources only.
+// The vector mathematics of gates, compiled once for each instruction set: Philox noise, logarithm,
+// exponential, bf16. Included by Highway's foreach_target sources only.
 #if defined(TESSERA_GATE_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TESSERA_GATE_MATH_INL_H_
 #undef TESSERA_GATE_MATH_INL_H_
@@ -28,12 +28,16 @@ using WordVec = hn::Vec<WordTag>;
 inline constexpr std::int64_t kChunk = 64;
 inline constexpr std::int64_t kCounters = 16;
 
-HWY_INLINE FloatVec loadFloats(const float* from) { return hn::LoadU(FloatTag(), from); }
+HWY_INLINE FloatVec loadFloats(const float* from) {
+    return hn::LoadU(FloatTag(), from);
+}
 HWY_INLINE FloatVec loadFloats(const std::uint16_t* from) {
     const auto wide = hn::PromoteTo(WordTag(), hn::LoadU(HalfWordTag(), from));
     return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(wide));
 }
-HWY_INLINE void storeFloats(FloatVec value, float* to) { hn::StoreU(value, FloatTag(), to); }
+HWY_INLINE void storeFloats(FloatVec value, float* to) {
+    hn::StoreU(value, FloatTag(), to);
+}
 /// Rounds to nearest even.
 HWY_INLINE void storeFloats(FloatVec value, std::uint16_t* to) {
     const WordTag words;
@@ -43,31 +47,31 @@ HWY_INLINE void storeFloats(FloatVec value, std::uint16_t* to) {
     hn::StoreU(hn::DemoteTo(HalfWordTag(), hn::BitCast(IntTag(), rounded)), HalfWordTag(), to);
 }
 
-/// The high and low halves of 32 x 32 bits.
-HWY_INLINE void multiplyWide(WordVec a, WordVec b, WordVec& high, WordVec& low) {
+/// Philox4x32 of seven rounds (Salmon et al., SC 2011) of the counters whose words stand in the even lanes;
+/// what the odd lanes hold does not matter. A product's low word is already in place then, its high word one
+/// shift away.
+HWY_INLINE void philoxEven(WordVec& c0, WordVec& c1, WordVec& c2, WordVec& c3, std::uint64_t seed) {
     const WordTag words;
-    const auto even = hn::BitCast(words, hn::MulEven(a, b));
-    const auto odd = hn::BitCast(words, hn::MulEven(hn::Shuffle2301(a), hn::Shuffle2301(b)));
-    high = hn::OddEven(odd, hn::Shuffle2301(even));
-    low = hn::OddEven(hn::Shuffle2301(odd), even);
-}
-
-/// Philox4x32 of seven rounds (Salmon et al., SC 2011): four words for each counter.
-HWY_INLINE void philox(WordVec& c0, WordVec& c1, WordVec& c2, WordVec& c3, std::uint64_t seed) {
-    const WordTag words;
+    const hn::Repartition<std::uint64_t, WordTag> wide;
     const auto m0 = hn::Set(words, 0xD2511F53u), m1 = hn::Set(words, 0xCD9E8D57u);
-    std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+    auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
     for (int round = 0; round < 7; ++round) {
-        WordVec h0, l0, h1, l1;
-        multiplyWide(c0, m0, h0, l0);
-        multiplyWide(c2, m1, h1, l1);
-        c0 = hn::Xor(hn::Xor(h1, c1), hn::Set(words, k0));
-        c1 = l1;
-        c2 = hn::Xor(hn::Xor(h0, c3), hn::Set(words, k1));
-        c3 = l0;
+        const auto first = hn::BitCast(wide, hn::MulEven(c0, m0));
+        const auto second = hn::BitCast(wide, hn::MulEven(c2, m1));
+        c0 = hn::Xor(hn::Xor(hn::BitCast(words, hn::ShiftRight<32>(second)), c1), hn::Set(words, k0));
+        c1 = hn::BitCast(words, second);
+        c2 = hn::Xor(hn::Xor(hn::BitCast(words, hn::ShiftRight<32>(first)), c3), hn::Set(words, k1));
+        c3 = hn::BitCast(words, first);
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
+}
+
+/// Even lanes of `even`, and the even lanes of `odd` in the odd ones.
+HWY_INLINE WordVec interleaveEven(WordVec even, WordVec odd) {
+    const WordTag words;
+    const hn::Repartition<std::uint64_t, WordTag> wide;
+    return hn::OddEven(hn::BitCast(words, hn::ShiftLeft<32>(hn::BitCast(wide, odd))), even);
 }
 
 /// ln x of a positive normal number: Cephes' polynomial for the mantissa in [sqrt 1/2, sqrt 2).
@@ -77,7 +81,8 @@ HWY_INLINE FloatVec logOf(FloatVec x) {
     // Subtracting the bits of sqrt(1/2) splits exponent and mantissa at it.
     const auto shifted = hn::Sub(hn::BitCast(di, x), hn::Set(di, 0x3f3504f3));
     const auto exponent = hn::ConvertTo(d, hn::ShiftRight<23>(shifted));
-    const auto mantissa = hn::BitCast(d, hn::Add(hn::And(shifted, hn::Set(di, 0x007fffff)), hn::Set(di, 0x3f3504f3)));
+    const auto mantissa =
+        hn::BitCast(d, hn::Add(hn::And(shifted, hn::Set(di, 0x007fffff)), hn::Set(di, 0x3f3504f3)));
     const auto f = hn::Sub(mantissa, hn::Set(d, 1.0f));
     const auto square = hn::Mul(f, f);
     auto p = hn::MulAdd(hn::Set(d, 7.0376836292e-2f), f, hn::Set(d, -1.1514610310e-1f));
@@ -124,42 +129,65 @@ HWY_INLINE FloatVec logisticOf(WordVec word) {
 /// Beyond this a gate is shut or open to the last bit of f32.
 inline constexpr float kMostArgument = 60.0f;
 
-/// sigmoid((kappa (p - shift) + noise) / tau), the argument clamped.
-HWY_INLINE FloatVec gateOf(FloatVec p, FloatVec noise, FloatVec kappa, FloatVec shift, FloatVec inverseTau) {
+/// e^-x of x = (kappa (p - shift) + noise) / tau, x clamped.
+HWY_INLINE FloatVec oddsAgainst(FloatVec p, FloatVec noise, FloatVec kappa, FloatVec shift,
+                                FloatVec inverseTau) {
     const FloatTag d;
     auto argument = hn::Mul(hn::MulAdd(kappa, hn::Sub(p, shift), noise), inverseTau);
     argument = hn::Min(hn::Max(argument, hn::Set(d, -kMostArgument)), hn::Set(d, kMostArgument));
-    return hn::Div(hn::Set(d, 1.0f), hn::Add(hn::Set(d, 1.0f), expOf(hn::Neg(argument))));
+    return expOf(hn::Neg(argument));
+}
+
+/// m = 1 / (1 + e^-x).
+HWY_INLINE FloatVec gateOf(FloatVec odds) {
+    const auto one = hn::Set(FloatTag(), 1.0f);
+    return hn::Div(one, hn::Add(one, odds));
+}
+
+/// m (1 - m) as (e^-x m) m: to the last bits however near m is to one.
+HWY_INLINE FloatVec slopeOf(FloatVec odds, FloatVec gate) {
+    return hn::Mul(hn::Mul(odds, gate), gate);
 }
 
 struct GateConstants {
     float kappa, shift, inverseTau;
-    explicit GateConstants(const GateParameters& gate) : kappa(gate.kappa), shift(gate.shift), inverseTau(1.0f / gate.tau) {}
+    explicit GateConstants(const GateParameters& gate)
+        : kappa(gate.kappa), shift(gate.shift), inverseTau(1.0f / gate.tau) {}
 };
 
-/// Counter words of a chunk's lanes from `at` on, for the four words of 16 elements.
+/// The noise words of a chunk's lanes from `at` on: noise[k] is for elements 16 k + at and the following.
 HWY_INLINE void noiseAt(std::int64_t chunk, std::int64_t at, const NoiseKey& key, WordVec noise[4]) {
     const WordTag words;
     const auto counter = static_cast<std::uint64_t>(chunk) * kCounters + static_cast<std::uint64_t>(at);
-    noise[0] = hn::Add(hn::Iota(words, 0), hn::Set(words, static_cast<std::uint32_t>(counter)));
-    noise[1] = hn::Set(words, static_cast<std::uint32_t>(counter >> 32));
-    noise[2] = hn::Set(words, key.step);
-    noise[3] = hn::Set(words, key.stream);
-    philox(noise[0], noise[1], noise[2], noise[3], key.seed);
+    const auto high = hn::Set(words, static_cast<std::uint32_t>(counter >> 32));
+    const auto step = hn::Set(words, key.step), stream = hn::Set(words, key.stream);
+    auto e0 = hn::Add(hn::Iota(words, 0), hn::Set(words, static_cast<std::uint32_t>(counter)));
+    auto e1 = high, e2 = step, e3 = stream;
+    auto o0 = hn::Add(e0, hn::Set(words, 1)), o1 = high, o2 = step, o3 = stream;
+    philoxEven(e0, e1, e2, e3, key.seed);
+    philoxEven(o0, o1, o2, o3, key.seed);
+    noise[0] = interleaveEven(e0, o0);
+    noise[1] = interleaveEven(e1, o1);
+    noise[2] = interleaveEven(e2, o2);
+    noise[3] = interleaveEven(e3, o3);
 }
 
 /// The gates of one chunk of 64 elements.
-HWY_INLINE void gateChunk(const float* logits, float* gates, std::int64_t chunk, const GateParameters& parameters, const NoiseKey& key) {
+HWY_INLINE void gateChunk(const float* logits, float* gates, std::int64_t chunk,
+                          const GateParameters& parameters, const NoiseKey& key) {
     const FloatTag d;
     const GateConstants gate(parameters);
-    const auto kappa = hn::Set(d, gate.kappa), shift = hn::Set(d, gate.shift), inverseTau = hn::Set(d, gate.inverseTau);
+    const auto kappa = hn::Set(d, gate.kappa), shift = hn::Set(d, gate.shift),
+               inverseTau = hn::Set(d, gate.inverseTau);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     for (std::int64_t at = 0; at < kCounters; at += lanes) {
         WordVec noise[4];
         noiseAt(chunk, at, key, noise);
         for (int word = 0; word < 4; ++word) {
             const auto element = word * kCounters + at;
-            storeFloats(gateOf(loadFloats(logits + element), logisticOf(noise[word]), kappa, shift, inverseTau), gates + element);
+            const auto odds =
+                oddsAgainst(loadFloats(logits + element), logisticOf(noise[word]), kappa, shift, inverseTau);
+            storeFloats(gateOf(odds), gates + element);
         }
     }
 }

@@ -3,8 +3,9 @@
 #include <cstdint>
 
 /// The fused steps of learnable masks on the CPU. Noise comes from a counter-based generator (Philox4x32-7,
-/// keyed by seed; counter = element, step, stream: element e of a chunk of 64 is word e / 16 of the chunk's counter e % 16), so backward recomputes it and nothing is stored; results
-/// do not depend on the number of threads. All arrays are contiguous. No exceptions, no allocation.
+/// keyed by seed; counter = element, step, stream: element e of a chunk of 64 is word e / 16 of the chunk's
+/// counter e % 16), so backward recomputes it and nothing is stored; results do not depend on the number of
+/// threads. All arrays are contiguous. No exceptions, no allocation.
 namespace tessera::kernels {
 
 /// Identifies one draw of noise. `stream` tells matrices and micro-batches apart.
@@ -33,14 +34,14 @@ struct AdamParameters {
 
 /// Sums over the elements of one call, in f64, independent of threads (fixed blocks, summed in order).
 struct GateSums {
-    double gate = 0.0;              ///< sum of m
-    double squaredMasked = 0.0;     ///< sum of (m w)^2
-    double squaredGradient = 0.0;   ///< sum of g^2 (backward forms only), g = gradient to the logit
+    double gate = 0.0;             ///< sum of m
+    double squaredMasked = 0.0;    ///< sum of (m w)^2
+    double squaredGradient = 0.0;  ///< sum of g^2 (backward forms only), g = gradient to the logit
 };
 
 /// m = sigmoid((kappa (P - shift) + L) / tau), L = log u - log(1 - u) logistic noise; out = bf16(w m).
-/// `weights` bf16, `logits` f32, `out` bf16, each [count]. (LEAP, methods.md 8.2.) The argument is clamped, so
-/// that no input makes a NaN.
+/// `weights` bf16, `logits` f32, `out` bf16, each [count]. (LEAP, methods.md 8.2.) The argument is clamped,
+/// so that no input makes a NaN.
 GateSums bernoulliForward(const std::uint16_t* weights, const float* logits, std::uint16_t* out,
                           std::int64_t count, const GateParameters& gate, const NoiseKey& noise);
 /// The same with f32 weights and output.
@@ -54,8 +55,8 @@ struct GateRegularisers {
     float weight = 0.0f;
 };
 
-/// Adds dL/dP = (kappa / tau) m (1 - m) (gradMasked * w + density + weight * m w^2) to `gradLogits` [count] f32.
-/// `gradMasked` is dL/d(w m), f32 or bf16.
+/// Adds dL/dP = (kappa / tau) m (1 - m) (gradMasked * w + density + weight * m w^2) to `gradLogits` [count]
+/// f32. `gradMasked` is dL/d(w m), f32 or bf16.
 GateSums bernoulliBackward(const std::uint16_t* weights, const float* logits, const float* gradMasked,
                            float* gradLogits, std::int64_t count, const GateParameters& gate,
                            const GateRegularisers& regularisers, const NoiseKey& noise);
@@ -66,7 +67,8 @@ GateSums bernoulliBackward(const float* weights, const float* logits, const floa
                            float* gradLogits, std::int64_t count, const GateParameters& gate,
                            const GateRegularisers& regularisers, const NoiseKey& noise);
 
-/// Backward and Adam in one pass: the gradient is never written. Updates `logits`, `moment1`, `moment2` [count].
+/// Backward and Adam in one pass: the gradient is never written. Updates `logits`, `moment1`, `moment2`
+/// [count].
 GateSums bernoulliBackwardAdam(const std::uint16_t* weights, float* logits, const float* gradMasked,
                                float* moment1, float* moment2, std::int64_t count, const GateParameters& gate,
                                const GateRegularisers& regularisers, const NoiseKey& noise,
@@ -85,7 +87,8 @@ void adamStep(float* parameters, const float* gradient, float* moment1, float* m
               float gradientScale, const AdamParameters& adam);
 
 /// The gates m of elements 0..count-1 themselves.
-void gateValues(const float* logits, float* gates, std::int64_t count, const GateParameters& gate, const NoiseKey& noise);
+void gateValues(const float* logits, float* gates, std::int64_t count, const GateParameters& gate,
+                const NoiseKey& noise);
 
 /// PATCH's tiles. A matrix [rows, cols] is cut into tiles of [tileRows, tileCols], the last ones ragged;
 /// tile (i, j) has index i * ceil(cols / tileCols) + j. `inner` is the fixed 2:4 keep mask, one byte a weight
@@ -99,23 +102,27 @@ struct TileGeometry {
 
 /// One gate g per tile (noise element = tile index); M = g + (1 - g) inner; out = w M.
 /// `gates` [tiles] receives g. Sums.gate is the sum of M over weights.
-GateSums tileForward(const std::uint16_t* weights, const std::uint8_t* inner, const float* logits, float* gates,
-                     std::uint16_t* out, const TileGeometry& geometry, const GateParameters& gate,
+GateSums tileForward(const std::uint16_t* weights, const std::uint8_t* inner, const float* logits,
+                     float* gates, std::uint16_t* out, const TileGeometry& geometry,
+                     const GateParameters& gate, const NoiseKey& noise);
+GateSums tileForward(const float* weights, const std::uint8_t* inner, const float* logits, float* gates,
+                     float* out, const TileGeometry& geometry, const GateParameters& gate,
                      const NoiseKey& noise);
-GateSums tileForward(const float* weights, const std::uint8_t* inner, const float* logits, float* gates, float* out,
-                     const TileGeometry& geometry, const GateParameters& gate, const NoiseKey& noise);
 
 /// Adds to `gradLogits` [tiles]: (kappa / tau) g (1 - g) * sum over the tile's pruned-by-inner weights of
 /// (gradMasked w + density + weight M w^2).
 GateSums tileBackward(const std::uint16_t* weights, const std::uint8_t* inner, const float* logits,
                       const float* gradMasked, float* gradLogits, const TileGeometry& geometry,
-                      const GateParameters& gate, const GateRegularisers& regularisers, const NoiseKey& noise);
+                      const GateParameters& gate, const GateRegularisers& regularisers,
+                      const NoiseKey& noise);
 GateSums tileBackward(const std::uint16_t* weights, const std::uint8_t* inner, const float* logits,
                       const std::uint16_t* gradMasked, float* gradLogits, const TileGeometry& geometry,
-                      const GateParameters& gate, const GateRegularisers& regularisers, const NoiseKey& noise);
-GateSums tileBackward(const float* weights, const std::uint8_t* inner, const float* logits, const float* gradMasked,
-                      float* gradLogits, const TileGeometry& geometry, const GateParameters& gate,
-                      const GateRegularisers& regularisers, const NoiseKey& noise);
+                      const GateParameters& gate, const GateRegularisers& regularisers,
+                      const NoiseKey& noise);
+GateSums tileBackward(const float* weights, const std::uint8_t* inner, const float* logits,
+                      const float* gradMasked, float* gradLogits, const TileGeometry& geometry,
+                      const GateParameters& gate, const GateRegularisers& regularisers,
+                      const NoiseKey& noise);
 
 /// The dispatch target that the kernels of this process use, e.g. "AVX3_ZEN4", "AVX2", "EMU128".
 const char* maskKernelTarget();

@@ -24,7 +24,8 @@ HWY_INLINE FloatVec loadFlags(const std::uint8_t* from) {
 }
 
 template <typename W>
-HWY_INLINE void forwardAt(const W* weights, const std::uint8_t* inner, float gate, W* out, std::int64_t at, LaneSums& masks, LaneSums& squares) {
+HWY_INLINE void forwardAt(const W* weights, const std::uint8_t* inner, float gate, W* out, std::int64_t at,
+                          LaneSums& masks, LaneSums& squares) {
     const FloatTag d;
     const auto g = hn::Set(d, gate);
     const auto mask = hn::IfThenElse(hn::Gt(loadFlags(inner), hn::Zero(d)), hn::Set(d, 1.0f), g);
@@ -35,8 +36,9 @@ HWY_INLINE void forwardAt(const W* weights, const std::uint8_t* inner, float gat
 }
 
 template <typename W, typename G>
-HWY_INLINE void backwardAt(const W* weights, const std::uint8_t* inner, float gate, const G* gradMasked, const GateRegularisers& regularisers,
-                           std::int64_t at, LaneSums& gradients, LaneSums& masks, LaneSums& squares) {
+HWY_INLINE void backwardAt(const W* weights, const std::uint8_t* inner, float gate, const G* gradMasked,
+                           const GateRegularisers& regularisers, std::int64_t at, LaneSums& gradients,
+                           LaneSums& masks, LaneSums& squares) {
     const FloatTag d;
     const auto g = hn::Set(d, gate), w = loadFloats(weights);
     const auto kept = hn::Gt(loadFlags(inner), hn::Zero(d));
@@ -60,10 +62,14 @@ HWY_INLINE void overRun(std::int64_t size, const Vector& vector, const Rest& res
 }
 
 template <typename W>
-void forwardRun(const W* weights, const std::uint8_t* inner, float gate, W* out, std::int64_t size, GateSums& sums) {
+void forwardRun(const W* weights, const std::uint8_t* inner, float gate, W* out, std::int64_t size,
+                GateSums& sums) {
     LaneSums masks, squares;
     overRun(
-        size, [&](std::int64_t i, std::int64_t at) { forwardAt(weights + i, inner + i, gate, out + i, at, masks, squares); },
+        size,
+        [&](std::int64_t i, std::int64_t at) {
+            forwardAt(weights + i, inner + i, gate, out + i, at, masks, squares);
+        },
         [&](std::int64_t i, std::int64_t count) {
             W w[kCounters] = {}, o[kCounters];
             std::uint8_t k[kCounters] = {};
@@ -71,7 +77,8 @@ void forwardRun(const W* weights, const std::uint8_t* inner, float gate, W* out,
             std::copy(inner + i, inner + i + count, k);
             LaneSums tail, tailSquares;
             const auto lanes = static_cast<std::int64_t>(hn::Lanes(FloatTag()));
-            for (std::int64_t at = 0; at < kCounters; at += lanes) forwardAt(w + at, k + at, gate, o + at, at, tail, tailSquares);
+            for (std::int64_t at = 0; at < kCounters; at += lanes)
+                forwardAt(w + at, k + at, gate, o + at, at, tail, tailSquares);
             std::copy(o, o + count, out + i);
             for (std::int64_t j = 0; j < count; ++j) sums.gate += tail.lanes[j];
             sums.squaredMasked += tailSquares.total();
@@ -81,12 +88,16 @@ void forwardRun(const W* weights, const std::uint8_t* inner, float gate, W* out,
 }
 
 template <typename W, typename G>
-double backwardRun(const W* weights, const std::uint8_t* inner, float gate, const G* gradMasked, std::int64_t size, const GateRegularisers& regularisers,
-                   GateSums& sums) {
+double backwardRun(const W* weights, const std::uint8_t* inner, float gate, const G* gradMasked,
+                   std::int64_t size, const GateRegularisers& regularisers, GateSums& sums) {
     LaneSums gradients, masks, squares;
     double rest = 0;
     overRun(
-        size, [&](std::int64_t i, std::int64_t at) { backwardAt(weights + i, inner + i, gate, gradMasked + i, regularisers, at, gradients, masks, squares); },
+        size,
+        [&](std::int64_t i, std::int64_t at) {
+            backwardAt(weights + i, inner + i, gate, gradMasked + i, regularisers, at, gradients, masks,
+                       squares);
+        },
         [&](std::int64_t i, std::int64_t count) {
             W w[kCounters] = {};
             G g[kCounters] = {};
@@ -96,7 +107,8 @@ double backwardRun(const W* weights, const std::uint8_t* inner, float gate, cons
             std::copy(inner + i, inner + i + count, k);
             LaneSums tail, tailMasks, tailSquares;
             const auto lanes = static_cast<std::int64_t>(hn::Lanes(FloatTag()));
-            for (std::int64_t at = 0; at < kCounters; at += lanes) backwardAt(w + at, k + at, gate, g + at, regularisers, at, tail, tailMasks, tailSquares);
+            for (std::int64_t at = 0; at < kCounters; at += lanes)
+                backwardAt(w + at, k + at, gate, g + at, regularisers, at, tail, tailMasks, tailSquares);
             for (std::int64_t j = 0; j < count; ++j) {
                 rest += tail.lanes[j];
                 sums.gate += tailMasks.lanes[j];
@@ -111,10 +123,13 @@ double backwardRun(const W* weights, const std::uint8_t* inner, float gate, cons
 /// Calls `run(offset, size)` for the rows of a tile, in pieces that f32 sums stay exact enough over.
 template <typename Run>
 HWY_INLINE void overTile(const TileGeometry& geometry, std::int64_t tile, const Run& run) {
-    const auto top = tile / geometry.gridCols() * geometry.tileRows, left = tile % geometry.gridCols() * geometry.tileCols;
-    const auto bottom = std::min(top + geometry.tileRows, geometry.rows), right = std::min(left + geometry.tileCols, geometry.cols);
+    const auto top = tile / geometry.gridCols() * geometry.tileRows,
+               left = tile % geometry.gridCols() * geometry.tileCols;
+    const auto bottom = std::min(top + geometry.tileRows, geometry.rows),
+               right = std::min(left + geometry.tileCols, geometry.cols);
     for (auto row = top; row < bottom; ++row)
-        for (auto col = left; col < right; col += kRun) run(row * geometry.cols + col, std::min(kRun, right - col));
+        for (auto col = left; col < right; col += kRun)
+            run(row * geometry.cols + col, std::min(kRun, right - col));
 }
 
 /// At most this many tiles have their sums in memory at a time; sums are added in the tiles' order.
@@ -138,21 +153,25 @@ GateSums overTiles(const TileGeometry& geometry, const Tile& tile) {
 }
 
 template <typename W>
-GateSums tilesForward(const W* weights, const std::uint8_t* inner, const float* gates, W* out, const TileGeometry& geometry) {
+GateSums tilesForward(const W* weights, const std::uint8_t* inner, const float* gates, W* out,
+                      const TileGeometry& geometry) {
     return overTiles(geometry, [&](std::int64_t tile, GateSums& sums) {
-        overTile(geometry, tile,
-                 [&](std::int64_t at, std::int64_t size) { forwardRun(weights + at, inner + at, gates[tile], out + at, size, sums); });
+        overTile(geometry, tile, [&](std::int64_t at, std::int64_t size) {
+            forwardRun(weights + at, inner + at, gates[tile], out + at, size, sums);
+        });
     });
 }
 
 template <typename W, typename G>
-GateSums tilesBackward(const W* weights, const std::uint8_t* inner, const float* logits, const G* gradMasked, float* gradLogits,
-                       const TileGeometry& geometry, const GateParameters& gate, const GateRegularisers& regularisers, const NoiseKey& noise) {
+GateSums tilesBackward(const W* weights, const std::uint8_t* inner, const float* logits, const G* gradMasked,
+                       float* gradLogits, const TileGeometry& geometry, const GateParameters& gate,
+                       const GateRegularisers& regularisers, const NoiseKey& noise) {
     return overTiles(geometry, [&](std::int64_t tile, GateSums& sums) {
         // The gate of one tile again, from its counter: the chunk of 64 that holds it is drawn anew.
         float chunk[kChunk], values[kChunk];
         const auto base = tile / kChunk * kChunk;
-        for (std::int64_t i = 0; i < kChunk; ++i) chunk[i] = base + i < geometry.tiles() ? logits[base + i] : 0.0f;
+        for (std::int64_t i = 0; i < kChunk; ++i)
+            chunk[i] = base + i < geometry.tiles() ? logits[base + i] : 0.0f;
         gateChunk(chunk, values, tile / kChunk, gate, noise);
         const float g = values[tile - base];
         double sum = 0;
@@ -166,12 +185,18 @@ GateSums tilesBackward(const W* weights, const std::uint8_t* inner, const float*
 }
 
 using H = std::uint16_t;
-GateSums tileForwardHalf(const H* w, const std::uint8_t* k, const float* g, H* o, const TileGeometry& t) { return tilesForward(w, k, g, o, t); }
-GateSums tileForwardFull(const float* w, const std::uint8_t* k, const float* g, float* o, const TileGeometry& t) { return tilesForward(w, k, g, o, t); }
-#define TESSERA_BACKWARD(NAME, W, G)                                                                                                           \
-    GateSums tileBackward##NAME(const W* w, const std::uint8_t* k, const float* p, const G* d, float* o, const TileGeometry& t,                 \
-                                const GateParameters& g, const GateRegularisers& r, const NoiseKey& n) {                                        \
-        return tilesBackward(w, k, p, d, o, t, g, r, n);                                                                                        \
+GateSums tileForwardHalf(const H* w, const std::uint8_t* k, const float* g, H* o, const TileGeometry& t) {
+    return tilesForward(w, k, g, o, t);
+}
+GateSums tileForwardFull(const float* w, const std::uint8_t* k, const float* g, float* o,
+                         const TileGeometry& t) {
+    return tilesForward(w, k, g, o, t);
+}
+#define TESSERA_BACKWARD(NAME, W, G)                                                                       \
+    GateSums tileBackward##NAME(const W* w, const std::uint8_t* k, const float* p, const G* d, float* o,   \
+                                const TileGeometry& t, const GateParameters& g, const GateRegularisers& r, \
+                                const NoiseKey& n) {                                                       \
+        return tilesBackward(w, k, p, d, o, t, g, r, n);                                                   \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)
@@ -193,20 +218,22 @@ HWY_EXPORT(tileBackwardFullFull);
 
 using H = std::uint16_t;
 
-GateSums tileForward(const H* weights, const std::uint8_t* inner, const float* logits, float* gates, H* out, const TileGeometry& geometry,
-                     const GateParameters& gate, const NoiseKey& noise) {
+GateSums tileForward(const H* weights, const std::uint8_t* inner, const float* logits, float* gates, H* out,
+                     const TileGeometry& geometry, const GateParameters& gate, const NoiseKey& noise) {
     gateValues(logits, gates, geometry.tiles(), gate, noise);
     return HWY_DYNAMIC_DISPATCH(tileForwardHalf)(weights, inner, gates, out, geometry);
 }
-GateSums tileForward(const float* weights, const std::uint8_t* inner, const float* logits, float* gates, float* out, const TileGeometry& geometry,
-                     const GateParameters& gate, const NoiseKey& noise) {
+GateSums tileForward(const float* weights, const std::uint8_t* inner, const float* logits, float* gates,
+                     float* out, const TileGeometry& geometry, const GateParameters& gate,
+                     const NoiseKey& noise) {
     gateValues(logits, gates, geometry.tiles(), gate, noise);
     return HWY_DYNAMIC_DISPATCH(tileForwardFull)(weights, inner, gates, out, geometry);
 }
-#define TESSERA_BACKWARD(NAME, W, G)                                                                                                    \
-    GateSums tileBackward(const W* w, const std::uint8_t* k, const float* p, const G* d, float* o, const TileGeometry& t,                \
-                          const GateParameters& g, const GateRegularisers& r, const NoiseKey& n) {                                       \
-        return HWY_DYNAMIC_DISPATCH(tileBackward##NAME)(w, k, p, d, o, t, g, r, n);                                                      \
+#define TESSERA_BACKWARD(NAME, W, G)                                                                 \
+    GateSums tileBackward(const W* w, const std::uint8_t* k, const float* p, const G* d, float* o,   \
+                          const TileGeometry& t, const GateParameters& g, const GateRegularisers& r, \
+                          const NoiseKey& n) {                                                       \
+        return HWY_DYNAMIC_DISPATCH(tileBackward##NAME)(w, k, p, d, o, t, g, r, n);                  \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)

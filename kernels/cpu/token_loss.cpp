@@ -1,4 +1,5 @@
-// The loss at the head and its gradient, a row of logits at a time: the row stays in cache between its passes.
+// The loss at the head and its gradient, a row of logits at a time: the row stays in cache between its
+// passes.
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/token_loss.cpp"
@@ -22,7 +23,8 @@ constexpr std::int64_t kPiece = 2048;
 /// Differences from the row's maximum below this add nothing to a sum in f32.
 constexpr float kLeast = -87.0f;
 
-/// Calls `use(offset)` for whole groups of 16 logits in [first, first + size) and returns where the rest begins.
+/// Calls `use(offset)` for whole groups of 16 logits in [first, first + size) and returns where the rest
+/// begins.
 template <typename Use>
 HWY_INLINE std::int64_t overGroups(std::int64_t first, std::int64_t size, const Use& use) {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(FloatTag()));
@@ -32,14 +34,18 @@ HWY_INLINE std::int64_t overGroups(std::int64_t first, std::int64_t size, const 
     return i;
 }
 
-inline float scalarOf(float value) { return value; }
+inline float scalarOf(float value) {
+    return value;
+}
 inline float scalarOf(std::uint16_t bits) {
     const std::uint32_t wide = std::uint32_t(bits) << 16;
     float value;
     __builtin_memcpy(&value, &wide, 4);
     return value;
 }
-inline void putScalar(float value, float* to) { *to = value; }
+inline void putScalar(float value, float* to) {
+    *to = value;
+}
 inline void putScalar(float value, std::uint16_t* to) {
     std::uint32_t bits;
     __builtin_memcpy(&bits, &value, 4);
@@ -71,7 +77,9 @@ double sumOfExponentials(const T* row, std::int64_t size, float top) {
     for (std::int64_t first = 0; first < size; first += kPiece) {
         LaneSums lanes;
         const auto piece = std::min(kPiece, size - first);
-        auto i = overGroups(first, piece, [&](std::int64_t at, std::int64_t lane) { lanes.add(lane, shiftedExp(loadFloats(row + at), peak)); });
+        auto i = overGroups(first, piece, [&](std::int64_t at, std::int64_t lane) {
+            lanes.add(lane, shiftedExp(loadFloats(row + at), peak));
+        });
         sum += lanes.total();
         for (; i < first + piece; ++i) sum += std::exp(std::max(scalarOf(row[i]) - top, kLeast));
     }
@@ -80,7 +88,8 @@ double sumOfExponentials(const T* row, std::int64_t size, float top) {
 
 /// Sums of e^(t - top) and of e^(t - top) (t - s).
 template <typename T>
-void teacherSums(const T* teacher, const T* student, std::int64_t size, float top, double& sum, double& weighted) {
+void teacherSums(const T* teacher, const T* student, std::int64_t size, float top, double& sum,
+                 double& weighted) {
     sum = weighted = 0;
     const auto peak = hn::Set(FloatTag(), top);
     for (std::int64_t first = 0; first < size; first += kPiece) {
@@ -88,15 +97,16 @@ void teacherSums(const T* teacher, const T* student, std::int64_t size, float to
         const auto piece = std::min(kPiece, size - first);
         auto i = overGroups(first, piece, [&](std::int64_t at, std::int64_t lane) {
             const auto t = loadFloats(teacher + at), e = shiftedExp(t, peak);
+            const auto counts = hn::Gt(hn::Sub(t, peak), hn::Set(FloatTag(), kLeast));
             plain.add(lane, e);
-            products.add(lane, hn::Mul(e, hn::Sub(t, loadFloats(student + at))));
+            products.add(lane, hn::IfThenElseZero(counts, hn::Mul(e, hn::Sub(t, loadFloats(student + at)))));
         });
         sum += plain.total();
         weighted += products.total();
         for (; i < first + piece; ++i) {
             const float t = scalarOf(teacher[i]), e = std::exp(std::max(t - top, kLeast));
             sum += e;
-            weighted += static_cast<double>(e) * (t - scalarOf(student[i]));
+            if (t - top > kLeast) weighted += static_cast<double>(e) * (t - scalarOf(student[i]));
         }
     }
 }
@@ -106,7 +116,8 @@ struct RowWeights {
 };
 
 template <typename T>
-void writeGradient(const T* student, const T* teacher, T* gradient, std::int64_t size, const RowWeights& weights) {
+void writeGradient(const T* student, const T* teacher, T* gradient, std::int64_t size,
+                   const RowWeights& weights) {
     const FloatTag d;
     const auto ownTop = hn::Set(d, weights.ownTop), ownScale = hn::Set(d, weights.ownScale);
     const auto otherTop = hn::Set(d, weights.otherTop), otherScale = hn::Set(d, weights.otherScale);
@@ -117,14 +128,15 @@ void writeGradient(const T* student, const T* teacher, T* gradient, std::int64_t
     });
     for (; i < size; ++i) {
         float value = weights.ownScale * std::exp(std::max(scalarOf(student[i]) - weights.ownTop, kLeast));
-        if (teacher) value -= weights.otherScale * std::exp(std::max(scalarOf(teacher[i]) - weights.otherTop, kLeast));
+        if (teacher)
+            value -= weights.otherScale * std::exp(std::max(scalarOf(teacher[i]) - weights.otherTop, kLeast));
         putScalar(value, gradient + i);
     }
 }
 
 template <typename T>
-TokenLossSums rowLoss(const T* student, const T* teacher, std::int64_t target, T* gradient, float* perToken, std::int64_t vocabulary, float ceWeight,
-                      float klWeight, float scale) {
+TokenLossSums rowLoss(const T* student, const T* teacher, std::int64_t target, T* gradient, float* perToken,
+                      std::int64_t vocabulary, float ceWeight, float klWeight, float scale) {
     TokenLossSums sums;
     const float top = greatest(student, vocabulary);
     const double sum = sumOfExponentials(student, vocabulary, top), logSum = top + std::log(sum);
@@ -144,9 +156,15 @@ TokenLossSums rowLoss(const T* student, const T* teacher, std::int64_t target, T
     }
     if (gradient) {
         const double ownAtTarget = weights.ownScale * std::exp(static_cast<double>(atTarget) - top);
-        const double otherAtTarget = teacher && target >= 0 ? weights.otherScale * std::exp(static_cast<double>(scalarOf(teacher[target])) - weights.otherTop) : 0.0;
+        const double otherAtTarget =
+            teacher && target >= 0
+                ? weights.otherScale *
+                      std::exp(static_cast<double>(scalarOf(teacher[target])) - weights.otherTop)
+                : 0.0;
         writeGradient(student, teacher, gradient, vocabulary, weights);
-        if (target >= 0) putScalar(static_cast<float>(ownAtTarget - otherAtTarget - static_cast<double>(scale) * ceWeight), gradient + target);
+        if (target >= 0)
+            putScalar(static_cast<float>(ownAtTarget - otherAtTarget - static_cast<double>(scale) * ceWeight),
+                      gradient + target);
     }
     return sums;
 }
@@ -155,8 +173,9 @@ TokenLossSums rowLoss(const T* student, const T* teacher, std::int64_t target, T
 constexpr std::int64_t kRowsAtOnce = 512;
 
 template <typename T>
-TokenLossSums loss(const T* student, const T* teacher, const std::int64_t* targets, T* gradient, float* perToken, std::int64_t tokens,
-                   std::int64_t vocabulary, float ceWeight, float klWeight, float scale) {
+TokenLossSums loss(const T* student, const T* teacher, const std::int64_t* targets, T* gradient,
+                   float* perToken, std::int64_t tokens, std::int64_t vocabulary, float ceWeight,
+                   float klWeight, float scale) {
     TokenLossSums all;
     for (std::int64_t first = 0; first < tokens; first += kRowsAtOnce) {
         TokenLossSums sums[kRowsAtOnce];
@@ -164,8 +183,9 @@ TokenLossSums loss(const T* student, const T* teacher, const std::int64_t* targe
 #pragma omp parallel for schedule(static)
         for (std::int64_t i = 0; i < count; ++i) {
             const auto token = first + i, at = token * vocabulary;
-            sums[i] = rowLoss(student + at, teacher ? teacher + at : nullptr, targets[token], gradient ? gradient + at : nullptr,
-                              perToken ? perToken + token : nullptr, vocabulary, ceWeight, klWeight, scale);
+            sums[i] = rowLoss(student + at, teacher ? teacher + at : nullptr, targets[token],
+                              gradient ? gradient + at : nullptr, perToken ? perToken + token : nullptr,
+                              vocabulary, ceWeight, klWeight, scale);
         }
         for (std::int64_t i = 0; i < count; ++i) {
             all.crossEntropy += sums[i].crossEntropy;
@@ -176,10 +196,12 @@ TokenLossSums loss(const T* student, const T* teacher, const std::int64_t* targe
 }
 
 using H = std::uint16_t;
-TokenLossSums lossHalf(const H* s, const H* t, const std::int64_t* y, H* g, float* p, std::int64_t n, std::int64_t v, float c, float k, float f) {
+TokenLossSums lossHalf(const H* s, const H* t, const std::int64_t* y, H* g, float* p, std::int64_t n,
+                       std::int64_t v, float c, float k, float f) {
     return loss(s, t, y, g, p, n, v, c, k, f);
 }
-TokenLossSums lossFull(const float* s, const float* t, const std::int64_t* y, float* g, float* p, std::int64_t n, std::int64_t v, float c, float k, float f) {
+TokenLossSums lossFull(const float* s, const float* t, const std::int64_t* y, float* g, float* p,
+                       std::int64_t n, std::int64_t v, float c, float k, float f) {
     return loss(s, t, y, g, p, n, v, c, k, f);
 }
 
@@ -195,17 +217,19 @@ HWY_EXPORT(lossFull);
 
 using H = std::uint16_t;
 
-TokenLossSums tokenLoss(const H* s, const H* t, const std::int64_t* y, H* g, float* p, std::int64_t n, std::int64_t v, float c, float k, float f) {
+TokenLossSums tokenLoss(const H* s, const H* t, const std::int64_t* y, H* g, float* p, std::int64_t n,
+                        std::int64_t v, float c, float k, float f) {
     return HWY_DYNAMIC_DISPATCH(lossHalf)(s, t, y, g, p, n, v, c, k, f);
 }
-TokenLossSums tokenLoss(const float* s, const float* t, const std::int64_t* y, float* g, float* p, std::int64_t n, std::int64_t v, float c, float k,
-                        float f) {
+TokenLossSums tokenLoss(const float* s, const float* t, const std::int64_t* y, float* g, float* p,
+                        std::int64_t n, std::int64_t v, float c, float k, float f) {
     return HWY_DYNAMIC_DISPATCH(lossFull)(s, t, y, g, p, n, v, c, k, f);
 }
 TokenLossSums tokenCrossEntropy(const H* s, const std::int64_t* y, float* p, std::int64_t n, std::int64_t v) {
     return HWY_DYNAMIC_DISPATCH(lossHalf)(s, nullptr, y, nullptr, p, n, v, 1.0f, 0.0f, 1.0f);
 }
-TokenLossSums tokenCrossEntropy(const float* s, const std::int64_t* y, float* p, std::int64_t n, std::int64_t v) {
+TokenLossSums tokenCrossEntropy(const float* s, const std::int64_t* y, float* p, std::int64_t n,
+                                std::int64_t v) {
     return HWY_DYNAMIC_DISPATCH(lossFull)(s, nullptr, y, nullptr, p, n, v, 1.0f, 0.0f, 1.0f);
 }
 

@@ -3,33 +3,21 @@
 #include <array>
 #include <cstdint>
 
-#include "kernels/cpu/mask_step.h"
-
-/// Gates, one element at a time in f64: what the vector kernels of kernels/cpu/mask_step.h are checked
-/// against. Written for reading, not for speed, and sharing no code with them.
+/// Scalar, obviously right versions of the mask kernels in f64, which tests compare against.
 namespace tessera::kernels::reference {
 
-/// Philox4x32 (Salmon et al., SC 2011) of `rounds` rounds.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
-                                        std::array<std::uint32_t, 2> key, int rounds);
+/// Philox4x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key, int rounds);
 
-/// ln u - ln(1 - u) of element `element`'s uniform number u, the middle of one of 2^23 intervals of (0, 1).
-double logisticNoise(std::int64_t element, const NoiseKey& key);
+/// The logistic noise of an element: ln u - ln(1 - u), u the middle of one of 2^23 intervals.
+double logisticNoise(std::uint64_t seed, std::uint32_t step, std::uint32_t stream, std::uint64_t element);
 
-/// m of element `element`.
-double gate(double logit, std::int64_t element, const GateParameters& parameters, const NoiseKey& key);
-
-/// dm / dlogit.
-double gateSlope(double logit, std::int64_t element, const GateParameters& parameters, const NoiseKey& key);
-
-/// One element of Adam.
-struct AdamState {
-    double parameter = 0, moment1 = 0, moment2 = 0;
+struct Gate {
+    double kappa, tau, shift;
 };
-AdamState adam(AdamState state, double gradient, const AdamParameters& parameters);
-
-/// The nearest bf16, ties to even.
-std::uint16_t toBf16(float value);
-float fromBf16(std::uint16_t bits);
+/// sigmoid((kappa (p - shift) + noise) / tau).
+double gate(double logit, double noise, const Gate& constants);
+/// d gate / d logit.
+double gateSlope(double logit, double noise, const Gate& constants);
 
 }  // namespace tessera::kernels::reference
