@@ -88,7 +88,8 @@ void EventPrinter::emit(const Event& event) {
         m_console.progress("[" + text("phase") + "]");
     } else if (event.type == "step" && text("unit") == "step") {
         const auto step = static_cast<long long>(real("step")), steps = static_cast<long long>(real("steps"));
-        m_console.progress("step " + std::to_string(step) + " of " + std::to_string(steps) + "  loss " + number(real("loss")) + "  open " +
+        m_console.progress("step " + std::to_string(step) + " of " + std::to_string(steps) + "  cross-entropy " + number(real("ce"), "%.3f") +
+                           (real("kl") > 0 ? "  divergence " + number(real("kl"), "%.3f") : "") + "  open " +
                            number(100 * real("density"), "%.1f") + " %  temperature " + number(real("tau"), "%.3f") + "  " + number(real("seconds"), "%.2f") +
                            " s a step, " + humanSeconds(real("seconds") * static_cast<double>(steps - step)) + " left");
     } else if (event.type == "step" && ::isatty(2)) {

@@ -216,7 +216,9 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         for (const auto& mask : trainer.masks()) list.push_back(mask->matrix().name);
         return list;
     }();
-    const auto mapEvery = std::max<std::int64_t>(1, steps / std::max<std::int64_t>(1, context.spec.set.integer("snapshots")));
+    // Rounded up, so that the last step's is within the number.
+    const auto snapshots = context.spec.set.integer("snapshots");
+    const auto mapEvery = (steps + snapshots - 1) / snapshots;
     const double least = context.spec.set.real("checkpoint_seconds");
     double checkpointTook = 0;
     Stopwatch sinceCheckpoint;

@@ -152,7 +152,7 @@ void writeNpz(const std::filesystem::path& path, const std::map<std::string, Npy
         contents.back().append(reinterpret_cast<const char*>(array.data.data()), array.data.size());
         zip_source_t* source = zip_source_buffer(zip, contents.back().data(), contents.back().size(), 0);
         const auto index = zip_file_add(zip, (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
-        good = good && index >= 0 && zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), ZIP_CM_DEFLATE, 6) == 0 &&
+        good = good && index >= 0 && zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), ZIP_CM_DEFLATE, 1) == 0 &&
                zip_file_set_dostime(zip, static_cast<zip_uint64_t>(index), 0, kDosDate, 0) == 0;
     }
     if (!good || zip_close(zip) != 0) {
