@@ -12,8 +12,8 @@ bin="$root/build/release/bin"
 # The headless job. Load, prior, learning, measuring and report together stay under five minutes on two cores.
 model=starter
 method=leap
-sparsity=0.6
-minutes=2
+sparsity=0.7
+minutes=3
 
 "$packaging/build.sh"
 

@@ -42,7 +42,9 @@ RunControl& signalControl() {
     return *control;
 }
 
-bool interrupted() { return interruptions > 0; }
+bool interrupted() {
+    return interruptions > 0;
+}
 
 void Console::document(const Json& value) const {
     if (!json) return;
@@ -55,8 +57,10 @@ void Console::line(const std::string& text) const {
 }
 
 void Console::progress(const std::string& text) const {
-    if (::isatty(2)) std::fprintf(stderr, "\r\033[K%s", text.c_str());
-    else std::fprintf(stderr, "%s\n", text.c_str());
+    if (::isatty(2))
+        std::fprintf(stderr, "\r\033[K%s", text.c_str());
+    else
+        std::fprintf(stderr, "%s\n", text.c_str());
     std::fflush(stderr);
 }
 
@@ -82,18 +86,26 @@ void EventPrinter::emit(const Event& event) {
         return;
     }
     const auto& json = event.json;
-    const auto text = [&](const char* key) { return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string(); };
-    const auto real = [&](const char* key) { return json.contains(key) && json[key].is_number() ? json[key].get<double>() : 0.0; };
+    const auto text = [&](const char* key) {
+        return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
+    };
+    const auto real = [&](const char* key) {
+        return json.contains(key) && json[key].is_number() ? json[key].get<double>() : 0.0;
+    };
     if (event.type == "phase") {
         m_console.progress("[" + text("phase") + "]");
     } else if (event.type == "step" && text("unit") == "step") {
         const auto step = static_cast<long long>(real("step")), steps = static_cast<long long>(real("steps"));
-        m_console.progress("step " + std::to_string(step) + " of " + std::to_string(steps) + "  cross-entropy " + number(real("ce"), "%.3f") +
+        m_console.progress("step " + std::to_string(step) + " of " + std::to_string(steps) +
+                           "  cross-entropy " + number(real("ce"), "%.3f") +
                            (real("kl") > 0 ? "  divergence " + number(real("kl"), "%.3f") : "") + "  open " +
-                           number(100 * real("density"), "%.1f") + " %  temperature " + number(real("tau"), "%.3f") + "  " + number(real("seconds"), "%.2f") +
-                           " s a step, " + humanSeconds(real("seconds") * static_cast<double>(steps - step)) + " left");
+                           number(100 * real("density"), "%.1f") + " %  temperature " +
+                           number(real("tau"), "%.3f") + "  " + number(real("seconds"), "%.2f") +
+                           " s a step, " + humanSeconds(real("seconds") * static_cast<double>(steps - step)) +
+                           " left");
     } else if (event.type == "step" && ::isatty(2)) {
-        m_console.progress(text("unit") + " " + number(real("step"), "%.0f") + " of " + number(real("steps"), "%.0f"));
+        m_console.progress(text("unit") + " " + number(real("step"), "%.0f") + " of " +
+                           number(real("steps"), "%.0f"));
     } else if (event.type == "log") {
         m_console.progress(text("text"));
         if (::isatty(2)) std::fputc('\n', stderr);
@@ -101,7 +113,9 @@ void EventPrinter::emit(const Event& event) {
         m_console.progress(text("what") + " " + text("metric") + " " + number(real("value")));
         if (::isatty(2)) std::fputc('\n', stderr);
     } else if (event.type == "state" || event.type == "resumed") {
-        const auto what = event.type == "resumed" ? "resumed at step " + number(real("step"), "%.0f") : text("state") + (text("run").empty() ? "" : ": " + text("run"));
+        const auto what = event.type == "resumed"
+                              ? "resumed at step " + number(real("step"), "%.0f")
+                              : text("state") + (text("run").empty() ? "" : ": " + text("run"));
         m_console.progress(what);
         if (::isatty(2)) std::fputc('\n', stderr);
     }
@@ -109,7 +123,8 @@ void EventPrinter::emit(const Event& event) {
 
 CLI::App* addCommand(Commands& parent, const std::string& name, const std::string& help, Console& console) {
     auto* command = parent.add_subcommand(name, help);
-    command->add_flag("--json", console.json, "machine-readable output on standard output, and nothing else there");
+    command->add_flag("--json", console.json,
+                      "machine-readable output on standard output, and nothing else there");
     return command;
 }
 

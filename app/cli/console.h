@@ -34,7 +34,8 @@ class EventPrinter : public EventSink {
     std::mutex m_mutex;
 };
 
-/// The control that SIGINT and SIGTERM act on: the first asks to stop with a checkpoint, the second ends at once.
+/// The control that SIGINT and SIGTERM act on: the first asks to stop with a checkpoint, the second ends at
+/// once.
 RunControl& signalControl();
 bool interrupted();
 
@@ -48,9 +49,10 @@ void addMeasureCommands(Commands& app, Console& console);  ///< eval, bench, gen
 void addExportCommands(Commands& app, Console& console);   ///< export, report
 void addServeCommand(Commands& app, Console& console);     ///< serve
 
-/// Text for a `generate` request {model, masks, prompt, tokens, seed, temperature, greedy, ignore_eos, threads}; each token's
-/// bytes go to `piece`. The document of cli.md's `generate`.
-Json generateText(const Json& request, const std::function<void(const std::string&)>& piece, const Cancellation& cancellation);
+/// Text for a `generate` request {model, masks, prompt, tokens, seed, temperature, greedy, ignore_eos,
+/// threads}; each token's bytes go to `piece`. The document of cli.md's `generate`.
+Json generateText(const Json& request, const std::function<void(const std::string&)>& piece,
+                  const Cancellation& cancellation);
 
 /// A sub-command with --json.
 CLI::App* addCommand(Commands& parent, const std::string& name, const std::string& help, Console& console);

@@ -15,20 +15,28 @@ namespace tessera::cli {
 
 namespace {
 
-void exportRun(const std::string& name, const std::string& format, const std::filesystem::path& out, const Console& console) {
+void exportRun(const std::string& name, const std::string& format, const std::filesystem::path& out,
+               const Console& console) {
     if (format != "hf" && format != "npz")
-        throw Error(ErrorCode::InvalidInput, "\"" + format + "\" is no export format of this build", "--format", {{"choose hf or npz", "format", "hf"}});
+        throw Error(ErrorCode::InvalidInput, "\"" + format + "\" is no export format of this build",
+                    "--format", {{"choose hf or npz", "format", "hf"}});
     const auto run = RunDirectory::open(name);
     const auto model = resolveModel(name);
     if (format == "npz") {
-        if (std::filesystem::exists(out)) throw Error(ErrorCode::InvalidInput, "there is something here already", out.string(), {{"name another file with --out", "out", ""}});
+        if (std::filesystem::exists(out))
+            throw Error(ErrorCode::InvalidInput, "there is something here already", out.string(),
+                        {{"name another file with --out", "out", ""}});
         writeMasks(out, readMasks(*model.masks));
     } else {
         const auto files = ModelFiles::open(model.path);
         const auto tokenizer = loadTokenizer(files);
         const auto masks = readMasks(*model.masks);
-        exportHuggingFace(files, &masks, {tokenizer->toTokenizerJson(), tokenizer->toTokenizerConfig()}, out,
-                          [&](int done, int all) { if (done % 16 == 0 || done == all) console.progress("tensor " + std::to_string(done) + " of " + std::to_string(all)); });
+        exportHuggingFace(
+            files, &masks, {tokenizer->toTokenizerJson(), tokenizer->toTokenizerConfig()}, out,
+            [&](int done, int all) {
+                if (done % 16 == 0 || done == all)
+                    console.progress("tensor " + std::to_string(done) + " of " + std::to_string(all));
+            });
     }
     console.endProgress();
     const auto path = std::filesystem::absolute(out).string();
@@ -46,23 +54,33 @@ void addExportCommands(Commands& app, Console& console) {
     auto options = std::make_shared<Options>();
     auto* exporting = addCommand(app, "export", "write the pruned model for other software", console);
     exporting->add_option("run", options->run, "a finished run")->required();
-    exporting->add_option("--format", options->format, "hf: a Hugging Face folder, zeros where pruned; npz: the masks alone")->required();
+    exporting
+        ->add_option("--format", options->format,
+                     "hf: a Hugging Face folder, zeros where pruned; npz: the masks alone")
+        ->required();
     exporting->add_option("--out", options->out, "what to write")->required();
-    exporting->callback([options, &console] { exportRun(options->run, options->format, options->out, console); });
+    exporting->callback(
+        [options, &console] { exportRun(options->run, options->format, options->out, console); });
 
     auto* report = addCommand(app, "report", "one self-contained page about one run or several", console);
     report->add_option("runs", options->runs, "runs; the first is told in full")->required();
-    report->add_option("--out", options->out, "an .html or .pdf file; report.html in the first run if left out");
+    report->add_option("--out", options->out,
+                       "an .html or .pdf file; report.html in the first run if left out");
     report->callback([options, &console] {
         std::vector<ReportData> data;
         for (const auto& run : options->runs) {
             RunDirectory::open(run);
             data.push_back(collectReport(run));
         }
-        const auto out = options->out.empty() ? std::filesystem::path(options->runs.front()) / "report.html" : std::filesystem::path(options->out);
-        if (out.extension() == ".pdf") writePdf(out, data);
-        else if (out.extension() == ".html") writeFileAtomically(out, renderHtml(data));
-        else throw Error(ErrorCode::InvalidInput, "the report's kind is unknown", out.string(), {{"give --out a name that ends in .html or .pdf", "out", ""}});
+        const auto out = options->out.empty() ? std::filesystem::path(options->runs.front()) / "report.html"
+                                              : std::filesystem::path(options->out);
+        if (out.extension() == ".pdf")
+            writePdf(out, data);
+        else if (out.extension() == ".html")
+            writeFileAtomically(out, renderHtml(data));
+        else
+            throw Error(ErrorCode::InvalidInput, "the report's kind is unknown", out.string(),
+                        {{"give --out a name that ends in .html or .pdf", "out", ""}});
         const auto path = std::filesystem::absolute(out).string();
         console.line(path);
         console.document({{"path", path}});

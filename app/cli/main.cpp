@@ -9,7 +9,9 @@
 int main(int argc, char** argv) {
     using namespace tessera;
     cli::Console console;
-    CLI::App app{"Tessera: learn which weights of a language model to prune, measure the result, take it along", "tessera-cli"};
+    CLI::App app{
+        "Tessera: learn which weights of a language model to prune, measure the result, take it along",
+        "tessera-cli"};
     app.set_version_flag("--version", std::string("tessera-cli ") + TESSERA_VERSION);
     app.require_subcommand(1);
     app.fallthrough(false);
@@ -30,7 +32,9 @@ int main(int argc, char** argv) {
         if (cli::interrupted()) return 130;
         return error.code() == ErrorCode::Usage ? 2 : 1;
     } catch (const std::bad_alloc&) {
-        std::fprintf(stderr, "tessera-cli: the memory is used up. What to do: choose a smaller model, or close other programs\n");
+        std::fprintf(stderr,
+                     "tessera-cli: the memory is used up. What to do: choose a smaller model, or close other "
+                     "programs\n");
         return 1;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "tessera-cli: %s\n", error.what());

@@ -37,14 +37,23 @@ void addEval(Commands& app, Console& console) {
     };
     auto* command = addCommand(app, "eval", "perplexity of a model on a text", console);
     auto options = std::make_shared<Options>();
-    command->add_option("model", options->model, "a model, or a run: its base model under its mask")->required();
+    command->add_option("model", options->model, "a model, or a run: its base model under its mask")
+        ->required();
     command->add_option("--masks", options->masks, "a mask file (.npz) to put over the model");
-    command->add_option("--text", options->text, "UTF-8 text or JSON lines; the default text's held-out part if left out");
-    command->add_option("--window", options->window, "tokens a window")->check(CLI::Range(std::int64_t(2), std::int64_t(1) << 20));
-    command->add_option("--windows", options->windows, "stop after so many windows; 0: all")->check(CLI::NonNegativeNumber);
-    command->add_option("--protocol", options->protocol, "raw: the text as it is; hf: its lines joined by two newlines")->check(CLI::IsMember({"raw", "hf"}));
-    command->add_option("--dtype", options->dtype, "element type of computing")->check(CLI::IsMember({"f32", "bf16"}));
-    command->add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::NonNegativeNumber);
+    command->add_option("--text", options->text,
+                        "UTF-8 text or JSON lines; the default text's held-out part if left out");
+    command->add_option("--window", options->window, "tokens a window")
+        ->check(CLI::Range(std::int64_t(2), std::int64_t(1) << 20));
+    command->add_option("--windows", options->windows, "stop after so many windows; 0: all")
+        ->check(CLI::NonNegativeNumber);
+    command
+        ->add_option("--protocol", options->protocol,
+                     "raw: the text as it is; hf: its lines joined by two newlines")
+        ->check(CLI::IsMember({"raw", "hf"}));
+    command->add_option("--dtype", options->dtype, "element type of computing")
+        ->check(CLI::IsMember({"f32", "bf16"}));
+    command->add_option("--threads", options->threads, "threads; 0: all cores")
+        ->check(CLI::NonNegativeNumber);
     command->callback([options, command, &console] {
         configureThreads(options->threads);
         const auto resolved = resolveModel(options->model);
@@ -55,8 +64,10 @@ void addEval(Commands& app, Console& console) {
         auto text = readText(texts);
         if (options->protocol == "hf") text = joinedLines(text);
         auto ids = tokenizer->encode(text);
-        if (tokenizer->addsBos() && tokenizer->bosToken() >= 0) ids.insert(ids.begin(), tokenizer->bosToken());
-        const auto masksFile = !options->masks.empty() ? std::optional(std::filesystem::path(options->masks)) : resolved.masks;
+        if (tokenizer->addsBos() && tokenizer->bosToken() >= 0)
+            ids.insert(ids.begin(), tokenizer->bosToken());
+        const auto masksFile =
+            !options->masks.empty() ? std::optional(std::filesystem::path(options->masks)) : resolved.masks;
 
         auto decoder = Decoder::load(files, options->dtype == "f32" ? torch::kFloat32 : torch::kBFloat16);
         if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
@@ -65,8 +76,11 @@ void addEval(Commands& app, Console& console) {
         const auto most = files.config().maxPositions;
         if (most > 0 && request.window > most) {
             if (command->count("--window") > 0)
-                throw Error(ErrorCode::InvalidInput, "the model reads at most " + std::to_string(most) + " tokens, windows of " + std::to_string(request.window) + " are asked for",
-                            "--window", {{"give at most " + std::to_string(most), "window", std::to_string(most)}});
+                throw Error(ErrorCode::InvalidInput,
+                            "the model reads at most " + std::to_string(most) + " tokens, windows of " +
+                                std::to_string(request.window) + " are asked for",
+                            "--window",
+                            {{"give at most " + std::to_string(most), "window", std::to_string(most)}});
             request.window = most;
         }
         request.windows = options->windows;
@@ -75,17 +89,25 @@ void addEval(Commands& app, Console& console) {
         request.progress = [&](std::int64_t done, std::int64_t windows, double soFar) {
             if (control.stop.load()) control.interrupt.request();
             char line[96];
-            std::snprintf(line, sizeof line, "window %lld of %lld: %.4f", static_cast<long long>(done), static_cast<long long>(windows), soFar);
+            std::snprintf(line, sizeof line, "window %lld of %lld: %.4f", static_cast<long long>(done),
+                          static_cast<long long>(windows), soFar);
             console.progress(line);
         };
         const auto value = measurePerplexity(decoder, ids, request);
         console.endProgress();
         char line[160];
-        std::snprintf(line, sizeof line, "perplexity %.4f over %lld windows of %lld tokens (%s)", value.value, static_cast<long long>(value.windows),
-                      static_cast<long long>(value.window), options->dtype.c_str());
+        std::snprintf(line, sizeof line, "perplexity %.4f over %lld windows of %lld tokens (%s)", value.value,
+                      static_cast<long long>(value.windows), static_cast<long long>(value.window),
+                      options->dtype.c_str());
         console.line(line);
-        console.document({{"perplexity", {{"value", value.value}, {"window", value.window}, {"windows", value.windows}, {"tokens", value.tokens},
-                                          {"dtype", options->dtype}, {"protocol", options->protocol}, {"cross_entropies", value.crossEntropies}}},
+        console.document({{"perplexity",
+                           {{"value", value.value},
+                            {"window", value.window},
+                            {"windows", value.windows},
+                            {"tokens", value.tokens},
+                            {"dtype", options->dtype},
+                            {"protocol", options->protocol},
+                            {"cross_entropies", value.crossEntropies}}},
                           {"model", options->model},
                           {"masks", masksFile ? Json(masksFile->string()) : Json(nullptr)},
                           {"libraries", torchDescription()}});
@@ -101,20 +123,27 @@ void addGenerate(Commands& app, Console& console) {
         bool greedy = false, ignoreEnd = false;
         int threads = 0;
     };
-    auto* command = addCommand(app, "generate", "text from a model or a run, decoded with its sparse kernels", console);
+    auto* command =
+        addCommand(app, "generate", "text from a model or a run, decoded with its sparse kernels", console);
     auto options = std::make_shared<Options>();
-    command->add_option("model", options->model, "a model, or a run: its base model under its mask")->required();
+    command->add_option("model", options->model, "a model, or a run: its base model under its mask")
+        ->required();
     command->add_option("--masks", options->masks, "a mask file (.npz) to put over the model");
     command->add_option("--prompt", options->prompt, "the text to go on from")->required();
     command->add_option("--tokens", options->tokens, "most tokens to add")->check(CLI::Range(1, 1 << 20));
     command->add_option("--seed", options->seed, "seed of the sampling");
-    command->add_option("--temperature", options->temperature, "of the sampling")->check(CLI::Range(0.0, 100.0));
+    command->add_option("--temperature", options->temperature, "of the sampling")
+        ->check(CLI::Range(0.0, 100.0));
     command->add_flag("--greedy", options->greedy, "always the likeliest token");
     command->add_flag("--ignore-eos", options->ignoreEnd, "go on behind the end of the text");
-    command->add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::NonNegativeNumber);
+    command->add_option("--threads", options->threads, "threads; 0: all cores")
+        ->check(CLI::NonNegativeNumber);
     command->callback([options, &console] {
-        Json request{{"model", options->model}, {"masks", options->masks}, {"prompt", options->prompt}, {"tokens", options->tokens}, {"seed", options->seed},
-                     {"temperature", options->temperature}, {"greedy", options->greedy}, {"ignore_eos", options->ignoreEnd}, {"threads", options->threads}};
+        Json request{{"model", options->model},    {"masks", options->masks},
+                     {"prompt", options->prompt},  {"tokens", options->tokens},
+                     {"seed", options->seed},      {"temperature", options->temperature},
+                     {"greedy", options->greedy},  {"ignore_eos", options->ignoreEnd},
+                     {"threads", options->threads}};
         auto& control = signalControl();
         const auto document = generateText(
             request,
@@ -127,30 +156,42 @@ void addGenerate(Commands& app, Console& console) {
             control.interrupt);
         console.line("");
         if (!console.json)
-            std::fprintf(stderr, "%.1f tokens a second (%s)\n", document["tokens_per_second"].get<double>(), document["kernel"].get<std::string>().c_str());
+            std::fprintf(stderr, "%.1f tokens a second (%s)\n", document["tokens_per_second"].get<double>(),
+                         document["kernel"].get<std::string>().c_str());
         console.document(document);
     });
 }
 
 void printBench(const Console& console, const Json& document) {
     console.endProgress();
-    console.line("kernel        shape          threads   dense us   torch us  sparse us  speed-up   95 % interval   limit  efficiency");
+    console.line(
+        "kernel        shape          threads   dense us   torch us  sparse us  speed-up   95 % interval   "
+        "limit  efficiency");
     for (const auto& row : document["rows"]) {
         char text[200], interval[32] = "-", torchUs[16] = "-", sparseUs[16] = "-";
-        if (row["ci95"].is_array()) std::snprintf(interval, sizeof interval, "%.3f-%.3f", row["ci95"][0].get<double>(), row["ci95"][1].get<double>());
-        if (row["torch_us"].is_number()) std::snprintf(torchUs, sizeof torchUs, "%.1f", row["torch_us"].get<double>());
-        if (row["sparse_us"].is_number()) std::snprintf(sparseUs, sizeof sparseUs, "%.1f", row["sparse_us"].get<double>());
-        const auto shape = std::to_string(row["shape"][0].get<int>()) + " x " + std::to_string(row["shape"][1].get<int>());
-        std::snprintf(text, sizeof text, "%-12s %-15s %6d %10.1f %10s %10s %9.3f %15s %7.3f %10.3f", row["kernel"].get<std::string>().c_str(), shape.c_str(),
-                      row["threads"].get<int>(), row["dense_us"].get<double>(), torchUs, sparseUs, row["speedup"].get<double>(), interval,
-                      row["limit"].get<double>(), row["efficiency"].get<double>());
+        if (row["ci95"].is_array())
+            std::snprintf(interval, sizeof interval, "%.3f-%.3f", row["ci95"][0].get<double>(),
+                          row["ci95"][1].get<double>());
+        if (row["torch_us"].is_number())
+            std::snprintf(torchUs, sizeof torchUs, "%.1f", row["torch_us"].get<double>());
+        if (row["sparse_us"].is_number())
+            std::snprintf(sparseUs, sizeof sparseUs, "%.1f", row["sparse_us"].get<double>());
+        const auto shape =
+            std::to_string(row["shape"][0].get<int>()) + " x " + std::to_string(row["shape"][1].get<int>());
+        std::snprintf(text, sizeof text, "%-12s %-15s %6d %10.1f %10s %10s %9.3f %15s %7.3f %10.3f",
+                      row["kernel"].get<std::string>().c_str(), shape.c_str(), row["threads"].get<int>(),
+                      row["dense_us"].get<double>(), torchUs, sparseUs, row["speedup"].get<double>(),
+                      interval, row["limit"].get<double>(), row["efficiency"].get<double>());
         console.line(text);
     }
     if (const auto& end = document["end_to_end"]; end.is_object()) {
         char text[200];
-        std::snprintf(text, sizeof text, "decoding     %.1f tokens a second dense, %.1f sparse: %.3f times (%.3f-%.3f), limit %.3f",
-                      end["dense_tokens_per_second"].get<double>(), end["sparse_tokens_per_second"].get<double>(), end["speedup"].get<double>(),
-                      end["ci95"][0].get<double>(), end["ci95"][1].get<double>(), end["limit"].get<double>());
+        std::snprintf(
+            text, sizeof text,
+            "decoding     %.1f tokens a second dense, %.1f sparse: %.3f times (%.3f-%.3f), limit %.3f",
+            end["dense_tokens_per_second"].get<double>(), end["sparse_tokens_per_second"].get<double>(),
+            end["speedup"].get<double>(), end["ci95"][0].get<double>(), end["ci95"][1].get<double>(),
+            end["limit"].get<double>());
         console.line(text);
     }
     console.document(document);
@@ -166,7 +207,8 @@ void addBench(Commands& app, Console& console) {
     command->require_subcommand(1);
     auto options = std::make_shared<Options>();
     const auto shared = [options](CLI::App* sub) {
-        sub->add_option("--threads", options->threads, "one table a number of threads; all cores if left out")->check(CLI::Range(1, 1024));
+        sub->add_option("--threads", options->threads, "one table a number of threads; all cores if left out")
+            ->check(CLI::Range(1, 1024));
         sub->add_option("--repeats", options->repeats, "pairs of timings")->check(CLI::Range(2, 1000));
     };
     const auto request = [options, &console] {
@@ -193,7 +235,8 @@ void addBench(Commands& app, Console& console) {
         const auto resolved = resolveModel(options->run);
         const auto files = ModelFiles::open(resolved.path);
         const auto masks = readMasks(*resolved.masks);
-        const auto dense = PackedModel::load(files, &masks, Layout::Dense), sparse = PackedModel::load(files, &masks, Layout::Bitmap);
+        const auto dense = PackedModel::load(files, &masks, Layout::Dense),
+                   sparse = PackedModel::load(files, &masks, Layout::Bitmap);
         auto document = benchModel(dense, sparse, request());
         document["run"] = run.path().string();
         run.writeMeasurement("bench", document);
@@ -203,21 +246,32 @@ void addBench(Commands& app, Console& console) {
 
 }  // namespace
 
-Json generateText(const Json& request, const std::function<void(const std::string&)>& piece, const Cancellation& cancellation) {
-    const auto text = [&](const char* key) { return request.contains(key) && request[key].is_string() ? request[key].get<std::string>() : std::string(); };
-    const auto number = [&](const char* key, double fallback) { return request.contains(key) && request[key].is_number() ? request[key].get<double>() : fallback; };
-    const auto flag = [&](const char* key) { return request.contains(key) && request[key].is_boolean() && request[key].get<bool>(); };
+Json generateText(const Json& request, const std::function<void(const std::string&)>& piece,
+                  const Cancellation& cancellation) {
+    const auto text = [&](const char* key) {
+        return request.contains(key) && request[key].is_string() ? request[key].get<std::string>()
+                                                                 : std::string();
+    };
+    const auto number = [&](const char* key, double fallback) {
+        return request.contains(key) && request[key].is_number() ? request[key].get<double>() : fallback;
+    };
+    const auto flag = [&](const char* key) {
+        return request.contains(key) && request[key].is_boolean() && request[key].get<bool>();
+    };
     const auto resolved = resolveModel(text("model"));
     const auto files = ModelFiles::open(resolved.path);
     const auto tokenizer = loadTokenizer(files);
     std::optional<MaskSet> masks;
-    if (!text("masks").empty()) masks = readMasks(text("masks"));
-    else if (resolved.masks) masks = readMasks(*resolved.masks);
+    if (!text("masks").empty())
+        masks = readMasks(text("masks"));
+    else if (resolved.masks)
+        masks = readMasks(*resolved.masks);
     const auto model = PackedModel::load(files, masks ? &*masks : nullptr, Layout::Bitmap);
     DecodeSession session(model, static_cast<int>(number("threads", 0)));
     GenerateRequest generating;
     generating.prompt = tokenizer->encode(text("prompt"));
-    if (tokenizer->addsBos() && tokenizer->bosToken() >= 0) generating.prompt.insert(generating.prompt.begin(), tokenizer->bosToken());
+    if (tokenizer->addsBos() && tokenizer->bosToken() >= 0)
+        generating.prompt.insert(generating.prompt.begin(), tokenizer->bosToken());
     generating.tokens = static_cast<std::int64_t>(number("tokens", 64));
     generating.seed = static_cast<std::uint64_t>(number("seed", 0));
     generating.temperature = number("temperature", 0.8);
@@ -227,8 +281,9 @@ Json generateText(const Json& request, const std::function<void(const std::strin
     generating.cancellation = &cancellation;
     generating.onToken = [&](std::int32_t id) { piece(tokenizer->decode(std::span(&id, 1))); };
     const auto generated = generate(session, generating);
-    return {{"text", tokenizer->decode(generated.ids)}, {"ids", generated.ids}, {"tokens_per_second", generated.tokensPerSecond()},
-            {"kernel", kernelName(model)}, {"prompt_tokens", generating.prompt.size()}, {"prompt_seconds", generated.promptSeconds}};
+    return {{"text", tokenizer->decode(generated.ids)},         {"ids", generated.ids},
+            {"tokens_per_second", generated.tokensPerSecond()}, {"kernel", kernelName(model)},
+            {"prompt_tokens", generating.prompt.size()},        {"prompt_seconds", generated.promptSeconds}};
 }
 
 void addMeasureCommands(Commands& app, Console& console) {

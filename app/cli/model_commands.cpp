@@ -18,7 +18,8 @@ namespace tessera::cli {
 namespace {
 
 void addModels(Commands& app, Console& console) {
-    auto* command = addCommand(app, "models", "the catalogue: installed or not, size, licence, source", console);
+    auto* command =
+        addCommand(app, "models", "the catalogue: installed or not, size, licence, source", console);
     auto* fetch = addCommand(*command, "fetch", "get a model of the catalogue", console);
     auto name = std::make_shared<std::string>();
     fetch->add_option("name", *name, "the model's name in the catalogue")->required();
@@ -39,17 +40,26 @@ void addModels(Commands& app, Console& console) {
             control.interrupt);
         console.endProgress();
         console.line(model.path().string());
-        console.document({{"name", model.name}, {"path", model.path().string()}, {"installed", model.installed()}});
+        console.document(
+            {{"name", model.name}, {"path", model.path().string()}, {"installed", model.installed()}});
     });
     command->callback([command, &console] {
         if (!command->get_subcommands().empty()) return;
         Json list = Json::array();
         for (const auto& model : modelCatalogue()) {
-            list.push_back({{"name", model.name}, {"title", model.title}, {"installed", model.installed()}, {"parameters", model.parameters}, {"bytes", model.bytes},
-                            {"download_bytes", model.downloadBytes()}, {"licence", model.licence}, {"source", model.sourceText()}, {"path", model.path().string()}});
+            list.push_back({{"name", model.name},
+                            {"title", model.title},
+                            {"installed", model.installed()},
+                            {"parameters", model.parameters},
+                            {"bytes", model.bytes},
+                            {"download_bytes", model.downloadBytes()},
+                            {"licence", model.licence},
+                            {"source", model.sourceText()},
+                            {"path", model.path().string()}});
             char text[512];
-            std::snprintf(text, sizeof text, "%-14s %-10s %8s  %-24s %s", model.name.c_str(), model.installed() ? "installed" : "to fetch",
-                          humanBytes(model.bytes).c_str(), model.sourceText().c_str(), model.licence.c_str());
+            std::snprintf(text, sizeof text, "%-14s %-10s %8s  %-24s %s", model.name.c_str(),
+                          model.installed() ? "installed" : "to fetch", humanBytes(model.bytes).c_str(),
+                          model.sourceText().c_str(), model.licence.c_str());
             console.line(text);
         }
         console.document({{"models", list}});
@@ -57,7 +67,8 @@ void addModels(Commands& app, Console& console) {
 }
 
 void addInfo(Commands& app, Console& console) {
-    auto* command = addCommand(app, "info", "architecture, prunable matrices, memory and time each method would need here", console);
+    auto* command = addCommand(
+        app, "info", "architecture, prunable matrices, memory and time each method would need here", console);
     auto name = std::make_shared<std::string>(), method = std::make_shared<std::string>();
     command->add_option("model", *name, "a model")->required();
     command->add_option("--method", *method, "only this method");
@@ -74,19 +85,24 @@ void addInfo(Commands& app, Console& console) {
             weights += matrix.elements();
         }
         console.line("model       " + *name);
-        console.line("parameters  " + std::to_string(config.parameters()) + ", of them prunable " + std::to_string(weights) + " in " +
-                     std::to_string(matrices.size()) + " matrices");
-        console.line("shape       " + std::to_string(config.layers) + " blocks, width " + std::to_string(config.hiddenSize) + ", feed-forward " +
-                     std::to_string(config.intermediateSize) + ", heads " + std::to_string(config.heads) + " (" + std::to_string(config.kvHeads) +
-                     " for keys and values), vocabulary " + std::to_string(config.vocabSize));
+        console.line("parameters  " + std::to_string(config.parameters()) + ", of them prunable " +
+                     std::to_string(weights) + " in " + std::to_string(matrices.size()) + " matrices");
+        console.line("shape       " + std::to_string(config.layers) + " blocks, width " +
+                     std::to_string(config.hiddenSize) + ", feed-forward " +
+                     std::to_string(config.intermediateSize) + ", heads " + std::to_string(config.heads) +
+                     " (" + std::to_string(config.kvHeads) + " for keys and values), vocabulary " +
+                     std::to_string(config.vocabSize));
         Json methods = Json::object();
         for (const auto& description : methodDescriptions()) {
             if (!method->empty() && description.name != *method) continue;
-            const auto spec = ExperimentSpec::fromJson({{"model", *name}, {"method", description.name}, {"sparsity", 0.5}});
+            const auto spec =
+                ExperimentSpec::fromJson({{"model", *name}, {"method", description.name}, {"sparsity", 0.5}});
             const auto needs = requirementsOf(config, spec, rate);
-            methods[description.name] = {{"bytes", needs.bytes}, {"seconds", needs.seconds}, {"disk_bytes", needs.diskBytes}};
+            methods[description.name] = {
+                {"bytes", needs.bytes}, {"seconds", needs.seconds}, {"disk_bytes", needs.diskBytes}};
             char text[160];
-            std::snprintf(text, sizeof text, "%-11s about %s of memory, %s of disk, %s", description.name.c_str(), humanBytes(needs.bytes).c_str(),
+            std::snprintf(text, sizeof text, "%-11s about %s of memory, %s of disk, %s",
+                          description.name.c_str(), humanBytes(needs.bytes).c_str(),
                           humanBytes(needs.diskBytes).c_str(), humanSeconds(needs.seconds).c_str());
             console.line(text);
         }
@@ -107,19 +123,25 @@ void addTokenize(Commands& app, Console& console) {
         std::string model, text;
         bool bos = false, decode = false;
     };
-    auto* command = addCommand(app, "tokenize", "token ids of a text, or with --decode the text of ids", console);
+    auto* command =
+        addCommand(app, "tokenize", "token ids of a text, or with --decode the text of ids", console);
     auto options = std::make_shared<Options>();
     command->add_option("model", options->model, "a model, a tokenizer.json or a .gguf file")->required();
     command->add_option("--text", options->text, "a file; standard input if left out");
     command->add_flag("--bos", options->bos, "put the beginning-of-sequence token first");
-    command->add_flag("--decode", options->decode, "the text is ids, separated by spaces, commas or line ends");
+    command->add_flag("--decode", options->decode,
+                      "the text is ids, separated by spaces, commas or line ends");
     command->callback([options, &console] {
         const bool bare = std::filesystem::is_regular_file(options->model);
-        const auto tokenizer = loadTokenizerFrom(bare ? std::filesystem::path(options->model) : resolveModel(options->model).path);
+        const auto tokenizer = loadTokenizerFrom(bare ? std::filesystem::path(options->model)
+                                                      : resolveModel(options->model).path);
         std::string text;
-        if (options->text.empty()) text.assign(std::istreambuf_iterator<char>(std::cin), {});
-        else if (options->decode) text = readFile(options->text);
-        else text = readText({options->text});
+        if (options->text.empty())
+            text.assign(std::istreambuf_iterator<char>(std::cin), {});
+        else if (options->decode)
+            text = readFile(options->text);
+        else
+            text = readText({options->text});
         if (options->decode) {
             std::vector<std::int32_t> ids;
             for (const char* at = text.c_str(); *at;) {
@@ -130,7 +152,9 @@ void addTokenize(Commands& app, Console& console) {
                     continue;
                 }
                 if (id < 0 || id >= tokenizer->vocabSize())
-                    throw Error(ErrorCode::InvalidInput, "the id " + std::to_string(id) + " is outside of the vocabulary", options->model);
+                    throw Error(ErrorCode::InvalidInput,
+                                "the id " + std::to_string(id) + " is outside of the vocabulary",
+                                options->model);
                 ids.push_back(static_cast<std::int32_t>(id));
                 at = end;
             }

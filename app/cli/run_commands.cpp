@@ -24,7 +24,8 @@ Json setOf(const std::vector<std::string>& words) {
     for (const auto& word : words) {
         const auto equals = word.find('=');
         if (equals == std::string::npos || equals == 0)
-            throw Error(ErrorCode::InvalidInput, "\"" + word + "\" is no key=value", "--set", {{"for example --set recipe=paper", "", ""}});
+            throw Error(ErrorCode::InvalidInput, "\"" + word + "\" is no key=value", "--set",
+                        {{"for example --set recipe=paper", "", ""}});
         set[word.substr(0, equals)] = word.substr(equals + 1);
     }
     return set;
@@ -35,7 +36,8 @@ ExperimentSpec specOf(const RunOptions& options, const CLI::App& command) {
     Json json = Json::object();
     if (!options.specFile.empty()) {
         json = readJsonFile(options.specFile);
-        if (!json.is_object()) throw Error(ErrorCode::InvalidInput, "the specification is not an object", options.specFile);
+        if (!json.is_object())
+            throw Error(ErrorCode::InvalidInput, "the specification is not an object", options.specFile);
     }
     const auto given = [&](const char* name) { return command.count(name) > 0; };
     if (given("--model")) json["model"] = options.model;
@@ -61,32 +63,42 @@ void printResult(const Console& console, const Json& result) {
     console.endProgress();
     console.line("run        " + result["run"].get<std::string>());
     char text[256];
-    std::snprintf(text, sizeof text, "sparsity   %.4f (target %.4f)", result["sparsity"]["achieved"].get<double>(), result["sparsity"]["target"].get<double>());
+    std::snprintf(text, sizeof text, "sparsity   %.4f (target %.4f)",
+                  result["sparsity"]["achieved"].get<double>(), result["sparsity"]["target"].get<double>());
     console.line(text);
     if (result["perplexity"].is_object()) {
-        std::snprintf(text, sizeof text, "perplexity %.3f dense, %.3f pruned (%s)", result["perplexity"]["dense"].get<double>(),
-                      result["perplexity"]["pruned"].get<double>(), result["perplexity"]["text"].get<std::string>().c_str());
+        std::snprintf(text, sizeof text, "perplexity %.3f dense, %.3f pruned (%s)",
+                      result["perplexity"]["dense"].get<double>(),
+                      result["perplexity"]["pruned"].get<double>(),
+                      result["perplexity"]["text"].get<std::string>().c_str());
         console.line(text);
     }
     console.line("report     " + result["run"].get<std::string>() + "/report.html");
 }
 
 void addRun(Commands& app, Console& console) {
-    auto* command = addCommand(app, "run", "prune a model: the whole experiment, from load to report", console);
+    auto* command =
+        addCommand(app, "run", "prune a model: the whole experiment, from load to report", console);
     auto options = std::make_shared<RunOptions>();
-    command->add_option("spec", options->specFile, "a SPEC.json; options below override its keys")->type_name("SPEC.json");
+    command->add_option("spec", options->specFile, "a SPEC.json; options below override its keys")
+        ->type_name("SPEC.json");
     command->add_option("--model", options->model, "a catalogue name, a Hugging Face folder or a .gguf file");
     command->add_option("--method", options->method, "magnitude, wanda, patch-tile or leap");
-    command->add_option("--pattern", options->pattern, "unstructured, N:M (2:4) or tiles; the method's own if left out");
-    command->add_option("--sparsity", options->sparsity, "fraction of prunable weights that are zero at the end");
-    command->add_option("--text", options->text, "UTF-8 text or JSON lines to calibrate and learn on; the installed default text if left out");
+    command->add_option("--pattern", options->pattern,
+                        "unstructured, N:M (2:4) or tiles; the method's own if left out");
+    command->add_option("--sparsity", options->sparsity,
+                        "fraction of prunable weights that are zero at the end");
+    command->add_option(
+        "--text", options->text,
+        "UTF-8 text or JSON lines to calibrate and learn on; the installed default text if left out");
     command->add_option("--steps", options->steps, "learning steps");
     command->add_option("--minutes", options->minutes, "learning time, turned into steps once");
     command->add_option("--seed", options->seed, "seed of all noise");
     command->add_option("--threads", options->threads, "threads; 0: all cores");
     command->add_option("--device", options->device, "cpu");
     command->add_option("--dtype", options->dtype, "element type of computing: f32 or bf16");
-    command->add_option("--out", options->out, "folder of the run; a new one below the user's runs if left out");
+    command->add_option("--out", options->out,
+                        "folder of the run; a new one below the user's runs if left out");
     command->add_option("--set", options->set, "key=value, see 'tessera-cli options'")->take_all();
     command->callback([options, command, &console] {
         EventPrinter printer(console);
@@ -105,7 +117,8 @@ void addResume(Commands& app, Console& console) {
 }
 
 void addOptions(Commands& app, Console& console) {
-    auto* command = addCommand(app, "options", "every --set key: type, unit, default, range and what it does", console);
+    auto* command =
+        addCommand(app, "options", "every --set key: type, unit, default, range and what it does", console);
     auto method = std::make_shared<std::string>();
     command->add_option("--method", *method, "only the options of this method");
     command->callback([method, &console] {
@@ -116,15 +129,21 @@ void addOptions(Commands& app, Console& console) {
             const auto json = option.toJson(method->empty() ? option.methods.front() : *method);
             list.push_back(json);
             std::string what = json["default"].get<std::string>();
-            if (json["paper"] != json["default"]) what += " (paper: " + json["paper"].get<std::string>() + ")";
+            if (json["paper"] != json["default"])
+                what += " (paper: " + json["paper"].get<std::string>() + ")";
             if (!option.unit.empty()) what += " " + option.unit;
             char text[512];
-            std::snprintf(text, sizeof text, "%-22s %-8s %-28s %s", option.key.c_str(), json["type"].get<std::string>().c_str(), what.c_str(), option.help.c_str());
+            std::snprintf(text, sizeof text, "%-22s %-8s %-28s %s", option.key.c_str(),
+                          json["type"].get<std::string>().c_str(), what.c_str(), option.help.c_str());
             console.line(text);
         }
         Json methods = Json::array();
         for (const auto& m : methodDescriptions())
-            methods.push_back({{"name", m.name}, {"title", m.title}, {"patterns", m.patterns}, {"learns", m.learns}, {"most_sparsity", m.mostSparsity}});
+            methods.push_back({{"name", m.name},
+                               {"title", m.title},
+                               {"patterns", m.patterns},
+                               {"learns", m.learns},
+                               {"most_sparsity", m.mostSparsity}});
         console.document({{"options", list}, {"methods", methods}});
     });
 }
@@ -135,16 +154,23 @@ void addRuns(Commands& app, Console& console) {
     command->add_option("folder", *folder, "where to look; the user's runs if left out");
     command->callback([folder, &console] {
         const auto place = folder->empty() ? runsFolder() : std::filesystem::path(*folder);
-        if (!folder->empty() && !std::filesystem::is_directory(place)) throw Error(ErrorCode::NotFound, "there is no such folder", *folder);
+        if (!folder->empty() && !std::filesystem::is_directory(place))
+            throw Error(ErrorCode::NotFound, "there is no such folder", *folder);
         Json runs = Json::array();
         for (const auto& run : listRuns(place)) {
-            runs.push_back({{"run", run.path.string()}, {"model", run.model}, {"method", run.method}, {"sparsity", run.sparsity}, {"status", run.status},
-                            {"perplexity", run.perplexity ? Json(*run.perplexity) : Json(nullptr)},
-                            {"dense_perplexity", run.densePerplexity ? Json(*run.densePerplexity) : Json(nullptr)}});
+            runs.push_back(
+                {{"run", run.path.string()},
+                 {"model", run.model},
+                 {"method", run.method},
+                 {"sparsity", run.sparsity},
+                 {"status", run.status},
+                 {"perplexity", run.perplexity ? Json(*run.perplexity) : Json(nullptr)},
+                 {"dense_perplexity", run.densePerplexity ? Json(*run.densePerplexity) : Json(nullptr)}});
             char number[32] = "-";
             if (run.perplexity) std::snprintf(number, sizeof number, "%.3f", *run.perplexity);
             char text[512];
-            std::snprintf(text, sizeof text, "%-32s %-11s %5.1f %%  %-11s %10s  %s", run.path.filename().c_str(), run.method.c_str(), 100 * run.sparsity,
+            std::snprintf(text, sizeof text, "%-32s %-11s %5.1f %%  %-11s %10s  %s",
+                          run.path.filename().c_str(), run.method.c_str(), 100 * run.sparsity,
                           run.status.c_str(), number, run.model.c_str());
             console.line(text);
         }

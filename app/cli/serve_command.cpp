@@ -39,7 +39,9 @@ class InputLines {
 }  // namespace
 
 void addServeCommand(Commands& app, Console& console) {
-    auto* command = addCommand(app, "serve", "JSON-line commands on standard input, events on standard output: the window's engine", console);
+    auto* command = addCommand(
+        app, "serve", "JSON-line commands on standard input, events on standard output: the window's engine",
+        console);
     command->callback([&console] {
         console.json = true;
         EventPrinter printer(console);

@@ -62,7 +62,8 @@ Decoder freshDecoder(const ModelConfig& config) {
         block.postNorm = torch::ones({config.hiddenSize});
         block.group(Group::QueryKeyValue) = torch::randn({q + 2 * kv, config.hiddenSize}) * deviation;
         block.group(Group::Output) = torch::randn({config.hiddenSize, q}) * residual;
-        block.group(Group::GateUp) = torch::randn({2 * config.intermediateSize, config.hiddenSize}) * deviation;
+        block.group(Group::GateUp) =
+            torch::randn({2 * config.intermediateSize, config.hiddenSize}) * deviation;
         block.group(Group::Down) = torch::randn({config.hiddenSize, config.intermediateSize}) * residual;
         decoder.blocks.push_back(block);
     }
@@ -108,7 +109,8 @@ torch::Tensor lossOf(const Decoder& decoder, const torch::Tensor& windows) {
     const auto context = windows.size(1) - 1;
     const auto hidden = decoder.hidden(windows.narrow(1, 0, context));
     const auto logits = decoder.logits(hidden).to(torch::kFloat32);
-    return torch::cross_entropy_loss(logits.view({-1, logits.size(-1)}), windows.narrow(1, 1, context).reshape({-1}));
+    return torch::cross_entropy_loss(logits.view({-1, logits.size(-1)}),
+                                     windows.narrow(1, 1, context).reshape({-1}));
 }
 
 double heldOutLoss(const Decoder& master, const std::vector<std::int32_t>& ids, std::int64_t context) {
@@ -116,7 +118,8 @@ double heldOutLoss(const Decoder& master, const std::vector<std::int32_t>& ids, 
     const auto decoder = inBf16(master);
     double sum = 0;
     int count = 0;
-    for (std::int64_t start = 0; start + context + 1 <= static_cast<std::int64_t>(ids.size()) && count < 64; start += context, ++count)
+    for (std::int64_t start = 0; start + context + 1 <= static_cast<std::int64_t>(ids.size()) && count < 64;
+         start += context, ++count)
         sum += lossOf(decoder, windowsAt(ids, {start}, context + 1)).item<double>();
     return sum / std::max(count, 1);
 }
@@ -128,7 +131,8 @@ void save(const Decoder& decoder, const std::filesystem::path& folder) {
     tensors.emplace_back("model.embed_tokens.weight", decoder.outer.embedding);
     for (const auto& matrix : prunableMatrices(config)) {
         static const std::vector<std::string> order{"q", "k", "v", "o", "gate", "up", "down"};
-        const int index = static_cast<int>(std::find(order.begin(), order.end(), matrix.projection) - order.begin());
+        const int index =
+            static_cast<int>(std::find(order.begin(), order.end(), matrix.projection) - order.begin());
         tensors.emplace_back(matrix.name, decoder.blocks[matrix.block].matrix(config, index));
     }
     for (int i = 0; i < config.layers; ++i) {
@@ -154,9 +158,13 @@ int run(const Options& options) {
     const int threads = configureThreads(options.threads);
     std::fprintf(stderr, "%s, %d threads\n", torchDescription().c_str(), threads);
     if (!std::filesystem::exists(folder / "tokenizer.json")) {
-        std::fprintf(stderr, "training a byte-level BPE of %lld tokens\n", static_cast<long long>(options.vocabulary));
+        std::fprintf(stderr, "training a byte-level BPE of %lld tokens\n",
+                     static_cast<long long>(options.vocabulary));
         writeFileAtomically(folder / "tokenizer.json",
-                            trainByteLevelBpe(readText({defaultText(CorpusPart::Learn)}), static_cast<int>(options.vocabulary)).dump() + "\n");
+                            trainByteLevelBpe(readText({defaultText(CorpusPart::Learn)}),
+                                              static_cast<int>(options.vocabulary))
+                                    .dump() +
+                                "\n");
     }
     const auto tokenizer = loadTokenizerJson(folder / "tokenizer.json");
     writeFileAtomically(folder / "tokenizer_config.json", tokenizer->toTokenizerConfig().dump(2) + "\n");
@@ -182,7 +190,8 @@ int run(const Options& options) {
     Stopwatch watch;
     const double budget = options.minutes * 60;
     const double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1;
-    std::uniform_int_distribution<std::int64_t> start(0, static_cast<std::int64_t>(learn.ids.size()) - options.context - 1);
+    std::uniform_int_distribution<std::int64_t> start(
+        0, static_cast<std::int64_t>(learn.ids.size()) - options.context - 1);
     for (std::int64_t step = 1; watch.seconds() < budget; ++step) {
         std::vector<std::int64_t> starts(static_cast<std::size_t>(options.batch));
         for (auto& s : starts) s = start(random);
@@ -195,7 +204,8 @@ int run(const Options& options) {
         norm = std::sqrt(norm);
         const double clip = norm > 1 ? 1 / norm : 1;
         const double progress = watch.seconds() / budget;
-        const double rate = options.learningRate * std::min(1.0, step / 100.0) * 0.5 * (1 + std::cos(M_PI * std::min(progress, 1.0)));
+        const double rate = options.learningRate * std::min(1.0, step / 100.0) * 0.5 *
+                            (1 + std::cos(M_PI * std::min(progress, 1.0)));
         for (std::size_t i = 0; i < parameters.size(); ++i) {
             auto gradient = parameters[i]->grad() * clip;
             moment1[i].mul_(beta1).add_(gradient, 1 - beta1);
@@ -207,14 +217,17 @@ int run(const Options& options) {
             parameters[i]->grad().zero_();
         }
         if (step % 50 == 0)
-            std::fprintf(stderr, "step %lld  loss %.3f  %.0f tokens/s  %.0f s\n", static_cast<long long>(step), loss.item<double>(),
+            std::fprintf(stderr, "step %lld  loss %.3f  %.0f tokens/s  %.0f s\n",
+                         static_cast<long long>(step), loss.item<double>(),
                          step * options.batch * options.context / watch.seconds(), watch.seconds());
         if (step % 500 == 0) {
-            std::fprintf(stderr, "held-out perplexity %.2f\n", std::exp(heldOutLoss(master, heldOut.ids, options.context)));
+            std::fprintf(stderr, "held-out perplexity %.2f\n",
+                         std::exp(heldOutLoss(master, heldOut.ids, options.context)));
             save(master, folder);
         }
     }
-    std::fprintf(stderr, "held-out perplexity %.2f\n", std::exp(heldOutLoss(master, heldOut.ids, options.context)));
+    std::fprintf(stderr, "held-out perplexity %.2f\n",
+                 std::exp(heldOutLoss(master, heldOut.ids, options.context)));
     save(master, folder);
     return 0;
 }
@@ -225,7 +238,9 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
     tessera::Options options;
     CLI::App app{"Trains the small model that Tessera brings along"};
-    app.add_option("--out", options.out, "folder that receives the model (its tokenizer.json is kept if there)")->required();
+    app.add_option("--out", options.out,
+                   "folder that receives the model (its tokenizer.json is kept if there)")
+        ->required();
     app.add_option("--minutes", options.minutes, "time to train");
     app.add_option("--batch", options.batch, "windows a step");
     app.add_option("--context", options.context, "tokens a window");

@@ -8,17 +8,17 @@ namespace tessera {
 
 /// What kind of thing failed; decides the exit status and how the window presents it.
 enum class ErrorCode {
-    InvalidInput,       ///< a value the person gave is impossible (sparsity 1.7, unknown option value)
-    Usage,              ///< unknown command or option: exit status 2
-    NotFound,           ///< a file, model, run or tensor is not there
-    Corrupt,            ///< a file contradicts its own format
-    UnsupportedVersion, ///< written by a newer version, or a feature this build lacks
+    InvalidInput,        ///< a value the person gave is impossible (sparsity 1.7, unknown option value)
+    Usage,               ///< unknown command or option: exit status 2
+    NotFound,            ///< a file, model, run or tensor is not there
+    Corrupt,             ///< a file contradicts its own format
+    UnsupportedVersion,  ///< written by a newer version, or a feature this build lacks
     OutOfMemory,
     DiskFull,
     ReadOnly,
     Io,
-    Numerical, ///< a loss or a weight is not finite
-    Locked,    ///< another live process owns the run
+    Numerical,  ///< a loss or a weight is not finite
+    Locked,     ///< another live process owns the run
     Cancelled,
     Internal,
 };

@@ -23,8 +23,10 @@ void throwIoError(const std::string& doing, const std::filesystem::path& path, i
         case EPERM:
             throw Error(ErrorCode::ReadOnly, summary, path.string(),
                         {{"choose a folder you can write to with --out", "", ""}});
-        case ENOENT: throw Error(ErrorCode::NotFound, summary, path.string());
-        default: throw Error(ErrorCode::Io, summary, path.string());
+        case ENOENT:
+            throw Error(ErrorCode::NotFound, summary, path.string());
+        default:
+            throw Error(ErrorCode::Io, summary, path.string());
     }
 }
 
@@ -50,9 +52,10 @@ std::string readFile(const std::filesystem::path& path, std::size_t limit) {
         content.append(buffer.data(), static_cast<std::size_t>(got));
         if (content.size() > limit) {
             ::close(fd);
-            throw Error(ErrorCode::InvalidInput,
-                        "the file is longer than the " + std::to_string(limit) + " bytes this kind of file may have",
-                        path.string());
+            throw Error(
+                ErrorCode::InvalidInput,
+                "the file is longer than the " + std::to_string(limit) + " bytes this kind of file may have",
+                path.string());
         }
     }
     ::close(fd);
@@ -82,7 +85,9 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
     }
 }
 
-void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+void AtomicFile::write(std::string_view text) {
+    write(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 void AtomicFile::commit() {
     if (::fsync(m_fd) != 0) throwIoError("sync the file", m_target, errno);

@@ -15,8 +15,10 @@ void checkDepth(std::string_view text, const std::string& where) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (inString) {
-            if (c == '\\') ++i;
-            else if (c == '"') inString = false;
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                inString = false;
         } else if (c == '"') {
             inString = true;
         } else if (c == '{' || c == '[') {
@@ -36,7 +38,8 @@ Json parseJson(std::string_view text, const std::string& where) {
     try {
         return Json::parse(text.begin(), text.end());
     } catch (const nlohmann::json::parse_error& error) {
-        throw Error(ErrorCode::Corrupt, "this is not valid JSON", where + ", byte " + std::to_string(error.byte));
+        throw Error(ErrorCode::Corrupt, "this is not valid JSON",
+                    where + ", byte " + std::to_string(error.byte));
     } catch (const nlohmann::json::exception&) {
         throw Error(ErrorCode::Corrupt, "this is not valid JSON", where);
     }
@@ -46,6 +49,8 @@ Json readJsonFile(const std::filesystem::path& path, std::size_t limit) {
     return parseJson(readFile(path, limit), path.string());
 }
 
-std::string dumpLine(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dumpLine(const Json& value) {
+    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace tessera

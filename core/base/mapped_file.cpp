@@ -41,7 +41,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
         const int reason = errno;
         ::close(fd);
         if (address == MAP_FAILED)
-            throw Error(ErrorCode::Io, "cannot map the file: " + std::string(std::strerror(reason)), path.string());
+            throw Error(ErrorCode::Io, "cannot map the file: " + std::string(std::strerror(reason)),
+                        path.string());
         mapping->address = address;
     } else {
         ::close(fd);
@@ -53,14 +54,17 @@ std::span<const std::byte> MappedFile::bytes() const {
     return {static_cast<const std::byte*>(m_mapping->address), m_mapping->length};
 }
 
-const std::filesystem::path& MappedFile::path() const { return m_mapping->path; }
+const std::filesystem::path& MappedFile::path() const {
+    return m_mapping->path;
+}
 
 void MappedFile::release(std::size_t offset, std::size_t length) const {
     if (!m_mapping->address || offset >= m_mapping->length) return;
     const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t begin = (offset + page - 1) / page * page;
     const std::size_t end = std::min(m_mapping->length, offset + length) / page * page;
-    if (end > begin) ::madvise(static_cast<std::byte*>(m_mapping->address) + begin, end - begin, MADV_DONTNEED);
+    if (end > begin)
+        ::madvise(static_cast<std::byte*>(m_mapping->address) + begin, end - begin, MADV_DONTNEED);
 }
 
 }  // namespace tessera

@@ -18,9 +18,13 @@ Sha256::Sha256() : m_state(std::make_unique<State>()) {
 
 Sha256::~Sha256() = default;
 
-void Sha256::add(std::span<const std::byte> bytes) { EVP_DigestUpdate(m_state->context, bytes.data(), bytes.size()); }
+void Sha256::add(std::span<const std::byte> bytes) {
+    EVP_DigestUpdate(m_state->context, bytes.data(), bytes.size());
+}
 
-void Sha256::add(std::string_view text) { EVP_DigestUpdate(m_state->context, text.data(), text.size()); }
+void Sha256::add(std::string_view text) {
+    EVP_DigestUpdate(m_state->context, text.data(), text.size());
+}
 
 std::string Sha256::hex() {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -40,6 +44,8 @@ std::string sha256Hex(std::span<const std::byte> bytes) {
     return hash.hex();
 }
 
-std::string sha256Hex(std::string_view text) { return sha256Hex(std::as_bytes(std::span(text.data(), text.size()))); }
+std::string sha256Hex(std::string_view text) {
+    return sha256Hex(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 }  // namespace tessera

@@ -36,7 +36,8 @@ SystemInfo systemInfo() {
         if (info.cpu.empty() && line.rfind("model name", 0) == 0) info.cpu = afterColon(line);
         if (info.features.empty() && line.rfind("flags", 0) == 0) {
             std::istringstream words(afterColon(line));
-            const std::set<std::string> wanted{"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vbmi2", "avx512_bf16"};
+            const std::set<std::string> wanted{"avx2",     "fma",          "f16c",       "avx512f",
+                                               "avx512bw", "avx512_vbmi2", "avx512_bf16"};
             for (std::string word; words >> word;)
                 if (wanted.count(word)) info.features += (info.features.empty() ? "" : " ") + word;
         }
@@ -45,7 +46,8 @@ SystemInfo systemInfo() {
     while (std::getline(release, line))
         if (line.rfind("PRETTY_NAME=\"", 0) == 0) info.system = line.substr(13, line.size() - 14);
     struct utsname kernel {};
-    if (::uname(&kernel) == 0) info.system += std::string(info.system.empty() ? "" : ", ") + kernel.sysname + " " + kernel.release;
+    if (::uname(&kernel) == 0)
+        info.system += std::string(info.system.empty() ? "" : ", ") + kernel.sysname + " " + kernel.release;
     cpu_set_t set;
     if (::sched_getaffinity(0, sizeof set, &set) == 0) info.cores = CPU_COUNT(&set);
     info.memoryTotal = procValue("/proc/meminfo", "MemTotal:");
@@ -53,8 +55,12 @@ SystemInfo systemInfo() {
     return info;
 }
 
-std::uint64_t peakResidentBytes() { return procValue("/proc/self/status", "VmHWM:"); }
-std::uint64_t residentBytes() { return procValue("/proc/self/status", "VmRSS:"); }
+std::uint64_t peakResidentBytes() {
+    return procValue("/proc/self/status", "VmHWM:");
+}
+std::uint64_t residentBytes() {
+    return procValue("/proc/self/status", "VmRSS:");
+}
 
 std::uint64_t freeDiskBytes(const std::filesystem::path& path) {
     std::error_code ignored;
@@ -68,7 +74,8 @@ std::uint64_t freeDiskBytes(const std::filesystem::path& path) {
 
 std::filesystem::path userDataFolder() {
     if (const char* folder = std::getenv("TESSERA_DATA_HOME"); folder && *folder) return folder;
-    if (const char* folder = std::getenv("XDG_DATA_HOME"); folder && *folder) return std::filesystem::path(folder) / "tessera";
+    if (const char* folder = std::getenv("XDG_DATA_HOME"); folder && *folder)
+        return std::filesystem::path(folder) / "tessera";
     const char* home = std::getenv("HOME");
     return std::filesystem::path(home && *home ? home : "/tmp") / ".local" / "share" / "tessera";
 }

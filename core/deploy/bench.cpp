@@ -17,26 +17,43 @@ namespace {
 constexpr std::int64_t kWorkingSet = std::int64_t(256) << 20;
 
 double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                     values.end());
     return values[values.size() / 2];
 }
 
 /// Student's t for a two-sided 95 % interval.
 double studentT(std::size_t freedom) {
-    static const double table[] = {12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131};
-    return freedom == 0 ? INFINITY : freedom <= 15 ? table[freedom - 1] : 1.96 + 2.5 / static_cast<double>(freedom);
+    static const double table[] = {12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
+                                   2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131};
+    return freedom == 0    ? INFINITY
+           : freedom <= 15 ? table[freedom - 1]
+                           : 1.96 + 2.5 / static_cast<double>(freedom);
 }
 
 Json machine() {
     const auto info = systemInfo();
-    return {{"cpu", info.cpu}, {"features", info.features}, {"system", info.system}, {"cores", info.cores}, {"memory_bytes", info.memoryTotal},
+    return {{"cpu", info.cpu},
+            {"features", info.features},
+            {"system", info.system},
+            {"cores", info.cores},
+            {"memory_bytes", info.memoryTotal},
             {"kernels", kernels::gemvTargetName(kernels::gemvTarget())}};
 }
 
-Json row(const std::string& kernel, std::int64_t rows, std::int64_t cols, int threads, const PairedRatio& pair, double torchUs, double limit) {
-    return {{"kernel", kernel},   {"shape", {rows, cols}},    {"batch", 1},
-            {"threads", threads}, {"dense_us", pair.denseUs}, {"torch_us", torchUs > 0 ? Json(torchUs) : Json(nullptr)},
-            {"sparse_us", pair.sparseUs}, {"speedup", pair.ratio}, {"ci95", {pair.low, pair.high}}, {"limit", limit}, {"efficiency", pair.ratio / limit}};
+Json row(const std::string& kernel, std::int64_t rows, std::int64_t cols, int threads,
+         const PairedRatio& pair, double torchUs, double limit) {
+    return {{"kernel", kernel},
+            {"shape", {rows, cols}},
+            {"batch", 1},
+            {"threads", threads},
+            {"dense_us", pair.denseUs},
+            {"torch_us", torchUs > 0 ? Json(torchUs) : Json(nullptr)},
+            {"sparse_us", pair.sparseUs},
+            {"speedup", pair.ratio},
+            {"ci95", {pair.low, pair.high}},
+            {"limit", limit},
+            {"efficiency", pair.ratio / limit}};
 }
 
 /// Dense against a plain read of the same bytes: limit 1, efficiency their ratio.
@@ -58,7 +75,8 @@ struct Timed {
 /// One pass over copies of a shape: a plain read, the dense product, the sparse one, in turn.
 class ShapeBench {
   public:
-    ShapeBench(std::vector<const PackedMatrix*> dense, std::vector<const PackedMatrix*> sparse) : m_dense(std::move(dense)), m_sparse(std::move(sparse)) {
+    ShapeBench(std::vector<const PackedMatrix*> dense, std::vector<const PackedMatrix*> sparse)
+        : m_dense(std::move(dense)), m_sparse(std::move(sparse)) {
         const auto cols = m_dense.front()->cols();
         std::vector<float> x(static_cast<std::size_t>(cols));
         for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>((i * 7 % 13)) * 0.125f - 0.75f;
@@ -69,13 +87,17 @@ class ShapeBench {
     void pass(int threads, Timed& timed) {
         Stopwatch watch;
         for (const auto* matrix : m_dense)
-            m_sum += kernels::readBytes(matrix->dense().weights, static_cast<std::int64_t>(matrix->bytes()), threads);
+            m_sum += kernels::readBytes(matrix->dense().weights, static_cast<std::int64_t>(matrix->bytes()),
+                                        threads);
         timed.read.push_back(perProduct(watch.restart()));
-        for (const auto* matrix : m_dense) kernels::gemv(matrix->dense(), m_x.as<std::uint16_t>(), m_y.data(), threads);
+        for (const auto* matrix : m_dense)
+            kernels::gemv(matrix->dense(), m_x.as<std::uint16_t>(), m_y.data(), threads);
         timed.dense.push_back(perProduct(watch.restart()));
         for (const auto* matrix : m_sparse) {
-            if (matrix->sparse()) kernels::gemv(matrix->bitmap(), m_x.as<std::uint16_t>(), m_y.data(), threads);
-            else kernels::gemv(matrix->dense(), m_x.as<std::uint16_t>(), m_y.data(), threads);
+            if (matrix->sparse())
+                kernels::gemv(matrix->bitmap(), m_x.as<std::uint16_t>(), m_y.data(), threads);
+            else
+                kernels::gemv(matrix->dense(), m_x.as<std::uint16_t>(), m_y.data(), threads);
         }
         timed.sparse.push_back(perProduct(watch.restart()));
     }
@@ -114,9 +136,12 @@ PairedRatio pairedRatio(const std::vector<double>& denseUs, const std::vector<do
     PairedRatio result{median(denseUs), median(sparseUs), 0, 0, 0};
     const auto count = denseUs.size();
     double mean = 0, squares = 0;
-    for (std::size_t i = 0; i < count; ++i) mean += std::log(denseUs[i] / sparseUs[i]) / static_cast<double>(count);
+    for (std::size_t i = 0; i < count; ++i)
+        mean += std::log(denseUs[i] / sparseUs[i]) / static_cast<double>(count);
     for (std::size_t i = 0; i < count; ++i) squares += std::pow(std::log(denseUs[i] / sparseUs[i]) - mean, 2);
-    const double error = count > 1 ? std::sqrt(squares / static_cast<double>(count - 1) / static_cast<double>(count)) : INFINITY;
+    const double error =
+        count > 1 ? std::sqrt(squares / static_cast<double>(count - 1) / static_cast<double>(count))
+                  : INFINITY;
     result.ratio = std::exp(mean);
     result.low = std::exp(mean - studentT(count - 1) * error);
     result.high = std::exp(mean + studentT(count - 1) * error);
@@ -130,13 +155,16 @@ Json benchKernels(const BenchRequest& request) {
         const auto copies = std::max<std::int64_t>(2, kWorkingSet / (height * width * 2));
         std::vector<std::uint16_t> weights(static_cast<std::size_t>(height * width));
         std::mt19937_64 random(7);
-        for (auto& weight : weights) weight = floatToBf16(static_cast<float>(static_cast<std::int64_t>(random() >> 40)) * 0x1p-25f - 0.25f);
+        for (auto& weight : weights)
+            weight =
+                floatToBf16(static_cast<float>(static_cast<std::int64_t>(random() >> 40)) * 0x1p-25f - 0.25f);
         std::vector<PackedMatrix> dense;
         for (std::int64_t i = 0; i < copies; ++i) dense.emplace_back(weights.data(), nullptr, height, width);
         for (const double sparsity : {0.5, 0.6}) {
             const auto mask = randomMask(height, width, sparsity, 11);
             std::vector<PackedMatrix> sparse;
-            for (std::int64_t i = 0; i < copies; ++i) sparse.emplace_back(weights.data(), &mask, height, width);
+            for (std::int64_t i = 0; i < copies; ++i)
+                sparse.emplace_back(weights.data(), &mask, height, width);
             std::vector<const PackedMatrix*> densePointers, sparsePointers;
             for (const auto& matrix : dense) densePointers.push_back(&matrix);
             for (const auto& matrix : sparse) sparsePointers.push_back(&matrix);
@@ -149,10 +177,14 @@ Json benchKernels(const BenchRequest& request) {
                     bench.pass(threads, timed);
                 }
                 const double torchUs = request.torchLinear ? request.torchLinear(height, width, threads) : 0;
-                if (sparsity == 0.5) rows.push_back(denseRow(height, width, threads, pairedRatio(timed.read, timed.dense), torchUs));
-                rows.push_back(row("bitmap-" + std::to_string(static_cast<int>(sparsity * 100)), height, width, threads, pairedRatio(timed.dense, timed.sparse),
-                                   torchUs, bench.limit()));
-                if (request.progress) request.progress(std::to_string(height) + " x " + std::to_string(width));
+                if (sparsity == 0.5)
+                    rows.push_back(
+                        denseRow(height, width, threads, pairedRatio(timed.read, timed.dense), torchUs));
+                rows.push_back(row("bitmap-" + std::to_string(static_cast<int>(sparsity * 100)), height,
+                                   width, threads, pairedRatio(timed.dense, timed.sparse), torchUs,
+                                   bench.limit()));
+                if (request.progress)
+                    request.progress(std::to_string(height) + " x " + std::to_string(width));
             }
         }
     }
@@ -185,8 +217,9 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
     for (const auto& shape : shapes)
         for (const auto* matrix : shape.sparse) {
             all += static_cast<double>(matrix->rows() * matrix->cols());
-            kept += matrix->sparse() ? static_cast<double>(matrix->bitmap().panelStarts[kernels::panelsOf(matrix->rows())])
-                                     : static_cast<double>(matrix->rows() * matrix->cols());
+            kept += matrix->sparse()
+                        ? static_cast<double>(matrix->bitmap().panelStarts[kernels::panelsOf(matrix->rows())])
+                        : static_cast<double>(matrix->rows() * matrix->cols());
         }
     const auto kernel = "bitmap-" + std::to_string(static_cast<int>(std::lround(100 * (1 - kept / all))));
 
@@ -203,10 +236,14 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
                 benches[s].pass(threads, i == 0 ? warm : timed[s]);
             }
         for (std::size_t s = 0; s < shapes.size(); ++s) {
-            const double torchUs = request.torchLinear ? request.torchLinear(shapes[s].rows, shapes[s].cols, threads) : 0;
-            rows.push_back(denseRow(shapes[s].rows, shapes[s].cols, threads, pairedRatio(timed[s].read, timed[s].dense), torchUs));
-            rows.push_back(row(kernel, shapes[s].rows, shapes[s].cols, threads, pairedRatio(timed[s].dense, timed[s].sparse), torchUs, benches[s].limit()));
-            if (request.progress) request.progress(std::to_string(shapes[s].rows) + " x " + std::to_string(shapes[s].cols));
+            const double torchUs =
+                request.torchLinear ? request.torchLinear(shapes[s].rows, shapes[s].cols, threads) : 0;
+            rows.push_back(denseRow(shapes[s].rows, shapes[s].cols, threads,
+                                    pairedRatio(timed[s].read, timed[s].dense), torchUs));
+            rows.push_back(row(kernel, shapes[s].rows, shapes[s].cols, threads,
+                               pairedRatio(timed[s].dense, timed[s].sparse), torchUs, benches[s].limit()));
+            if (request.progress)
+                request.progress(std::to_string(shapes[s].rows) + " x " + std::to_string(shapes[s].cols));
         }
         DecodeSession denseSession(dense, threads), sparseSession(sparse, threads);
         std::vector<double> denseUs, sparseUs;
@@ -214,7 +251,8 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
             session.reset();
             session.step(0);
             Stopwatch watch;
-            for (std::int64_t i = 0; i < request.tokens; ++i) session.step(static_cast<std::int32_t>(i * 31 % dense.config.vocabSize));
+            for (std::int64_t i = 0; i < request.tokens; ++i)
+                session.step(static_cast<std::int32_t>(i * 31 % dense.config.vocabSize));
             return watch.seconds() * 1e6 / static_cast<double>(request.tokens);
         };
         for (int i = 0; i <= request.repeats; ++i) {
@@ -223,10 +261,13 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
             if (i == 0) continue;
             denseUs.push_back(a);
             sparseUs.push_back(b);
-            if (request.progress) request.progress("decoding, pair " + std::to_string(i) + " of " + std::to_string(request.repeats));
+            if (request.progress)
+                request.progress("decoding, pair " + std::to_string(i) + " of " +
+                                 std::to_string(request.repeats));
         }
         const auto pair = pairedRatio(denseUs, sparseUs);
-        const double limit = static_cast<double>(dense.bytesPerToken()) / static_cast<double>(sparse.bytesPerToken());
+        const double limit =
+            static_cast<double>(dense.bytesPerToken()) / static_cast<double>(sparse.bytesPerToken());
         ends.push_back({{"threads", threads},
                         {"dense_tokens_per_second", 1e6 / pair.denseUs},
                         {"sparse_tokens_per_second", 1e6 / pair.sparseUs},
@@ -239,7 +280,8 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
     }
     Json document{{"machine", machine()}, {"rows", rows}, {"end_to_end", ends.back()}};
     if (ends.size() > 1) document["end_to_end_by_threads"] = ends;
-    document["note"] = "batch 1; prompts and larger batches run on the dense path, where sparsity gains nothing on a CPU";
+    document["note"] =
+        "batch 1; prompts and larger batches run on the dense path, where sparsity gains nothing on a CPU";
     return document;
 }
 

@@ -28,11 +28,12 @@ struct BenchRequest {
     const Cancellation* cancellation = nullptr;
 };
 
-/// The decoding kernels alone, on random weights of more than the caches hold: 4096 x 4096, 11008 x 4096 and 1536 x 576 at 50
-/// and 60 %. The document of cli.md's `bench`.
+/// The decoding kernels alone, on random weights of more than the caches hold: 4096 x 4096, 11008 x 4096 and
+/// 1536 x 576 at 50 and 60 %. The document of cli.md's `bench`.
 Json benchKernels(const BenchRequest& request);
 
-/// A model under its masks, its own shapes and end to end; `dense` and `sparse` are the same masked weights in two layouts.
+/// A model under its masks, its own shapes and end to end; `dense` and `sparse` are the same masked weights
+/// in two layouts.
 Json benchModel(const PackedModel& dense, const PackedModel& sparse, const BenchRequest& request);
 
 }  // namespace tessera

@@ -20,11 +20,13 @@ struct DecodeSession::Scratch {
 namespace {
 
 std::size_t roundedElements(const ModelConfig& config) {
-    const auto longest = std::max({config.hiddenSize, config.intermediateSize, config.heads * config.headDim});
+    const auto longest =
+        std::max({config.hiddenSize, config.intermediateSize, config.heads * config.headDim});
     return static_cast<std::size_t>(kernels::blocksOf(longest) * kernels::kBlockCols);
 }
 
-void normalise(const std::vector<float>& input, const std::vector<float>& weight, double eps, std::vector<float>& out) {
+void normalise(const std::vector<float>& input, const std::vector<float>& weight, double eps,
+               std::vector<float>& out) {
     double squares = 0;
     for (const float value : input) squares += static_cast<double>(value) * value;
     const auto scale = static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(input.size()) + eps));
@@ -54,7 +56,8 @@ float dot(const float* a, const float* b, std::int64_t count) {
 
 }  // namespace
 
-DecodeSession::DecodeSession(const PackedModel& model, int threads) : m_model(model), m_threads(threads > 0 ? threads : omp_get_num_procs()) {
+DecodeSession::DecodeSession(const PackedModel& model, int threads)
+    : m_model(model), m_threads(threads > 0 ? threads : omp_get_num_procs()) {
     const auto& config = model.config;
     const auto size = [](std::int64_t count) { return static_cast<std::size_t>(count); };
     m_hidden.resize(size(config.hiddenSize));
@@ -124,7 +127,8 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
     const auto addRows = [&](const PackedMatrix& matrix) {
         const auto range = matrix.part(thread, threads);
         matrix.product(rounded, m_down.data(), range);
-        for (auto row = range.first; row < range.last; ++row) m_hidden[static_cast<std::size_t>(row)] += m_down[static_cast<std::size_t>(row)];
+        for (auto row = range.first; row < range.last; ++row)
+            m_hidden[static_cast<std::size_t>(row)] += m_down[static_cast<std::size_t>(row)];
     };
 
     normalise(m_hidden, block.inputNorm, config.rmsEps, scratch.normed);
@@ -142,7 +146,8 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
     block.gateUp.product(rounded, m_gateUp.data(), range);
     for (auto row = range.first; row < range.last; row += 2 * kernels::kPanelRows)
         for (std::int64_t i = 0; i < kernels::kPanelRows; ++i) {
-            const float gate = m_gateUp[static_cast<std::size_t>(row + i)], up = m_gateUp[static_cast<std::size_t>(row + kernels::kPanelRows + i)];
+            const float gate = m_gateUp[static_cast<std::size_t>(row + i)],
+                        up = m_gateUp[static_cast<std::size_t>(row + kernels::kPanelRows + i)];
             m_inner[static_cast<std::size_t>(row / 2 + i)] = gate / (1.0f + std::exp(-gate)) * up;
         }
 #pragma omp barrier
@@ -154,13 +159,19 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
 const std::vector<float>& DecodeSession::step(std::int32_t token) {
     const auto& config = m_model.config;
     if (token < 0 || token >= config.vocabSize)
-        throw Error(ErrorCode::InvalidInput, "the token " + std::to_string(token) + " is outside of the vocabulary of " + std::to_string(config.vocabSize));
+        throw Error(ErrorCode::InvalidInput, "the token " + std::to_string(token) +
+                                                 " is outside of the vocabulary of " +
+                                                 std::to_string(config.vocabSize));
     if (config.maxPositions > 0 && m_position >= config.maxPositions)
-        throw Error(ErrorCode::InvalidInput, "the model reads at most " + std::to_string(config.maxPositions) + " tokens", "", {{"ask for fewer tokens", "tokens", ""}});
+        throw Error(ErrorCode::InvalidInput,
+                    "the model reads at most " + std::to_string(config.maxPositions) + " tokens", "",
+                    {{"ask for fewer tokens", "tokens", ""}});
     const auto* row = m_model.embedding.as<std::uint16_t>() + token * config.hiddenSize;
     for (std::size_t i = 0; i < m_hidden.size(); ++i) m_hidden[i] = bf16ToFloat(row[i]);
     for (std::size_t i = 0; i < m_cos.size(); ++i) {
-        const double angle = static_cast<double>(m_position) * std::pow(config.ropeTheta, -2.0 * static_cast<double>(i) / static_cast<double>(config.headDim));
+        const double angle =
+            static_cast<double>(m_position) *
+            std::pow(config.ropeTheta, -2.0 * static_cast<double>(i) / static_cast<double>(config.headDim));
         m_cos[i] = static_cast<float>(std::cos(angle));
         m_sin[i] = static_cast<float>(std::sin(angle));
     }
@@ -176,7 +187,8 @@ const std::vector<float>& DecodeSession::step(std::int32_t token) {
         auto& scratch = m_scratch[static_cast<std::size_t>(thread)];
         normalise(m_hidden, m_model.finalNorm, config.rmsEps, scratch.normed);
         kernels::roundVector(scratch.normed.data(), config.hiddenSize, scratch.rounded.as<std::uint16_t>());
-        m_model.head.product(scratch.rounded.as<std::uint16_t>(), m_logits.data(), m_model.head.part(thread, threads));
+        m_model.head.product(scratch.rounded.as<std::uint16_t>(), m_logits.data(),
+                             m_model.head.part(thread, threads));
     }
     ++m_position;
     return m_logits;
@@ -201,7 +213,9 @@ std::int32_t pick(const std::vector<float>& logits, const GenerateRequest& reque
 }  // namespace
 
 Generated generate(DecodeSession& session, const GenerateRequest& request) {
-    if (request.prompt.empty()) throw Error(ErrorCode::InvalidInput, "the prompt is empty", "--prompt", {{"give some text to go on from", "prompt", ""}});
+    if (request.prompt.empty())
+        throw Error(ErrorCode::InvalidInput, "the prompt is empty", "--prompt",
+                    {{"give some text to go on from", "prompt", ""}});
     Generated generated;
     std::mt19937_64 random(request.seed);
     Stopwatch watch;
@@ -224,7 +238,8 @@ Generated generate(DecodeSession& session, const GenerateRequest& request) {
 }
 
 std::string kernelName(const PackedModel& model) {
-    const bool sparse = model.layout == Layout::Bitmap && !model.blocks.empty() && model.blocks.front().queryKeyValue.sparse();
+    const bool sparse = model.layout == Layout::Bitmap && !model.blocks.empty() &&
+                        model.blocks.front().queryKeyValue.sparse();
     return std::string(sparse ? "bitmap" : "dense") + ", " + kernels::gemvTargetName(kernels::gemvTarget());
 }
 

@@ -10,16 +10,17 @@
 
 namespace tessera {
 
-/// Decodes with a packed model, a token at a time, keys and values kept in f32. A prompt goes through the same path token by
-/// token: nothing else is sparse on this machine.
+/// Decodes with a packed model, a token at a time, keys and values kept in f32. A prompt goes through the
+/// same path token by token: nothing else is sparse on this machine.
 class DecodeSession {
   public:
     /// `threads` 0: all cores. `model` must outlive the session.
     DecodeSession(const PackedModel& model, int threads);
     ~DecodeSession();
 
-    /// Takes the next token and gives the logits [vocabulary] for the one after it, valid until the next call.
-    /// Throws Error{InvalidInput} beyond the model's longest context, or on an id outside of the vocabulary.
+    /// Takes the next token and gives the logits [vocabulary] for the one after it, valid until the next
+    /// call. Throws Error{InvalidInput} beyond the model's longest context, or on an id outside of the
+    /// vocabulary.
     const std::vector<float>& step(std::int32_t token);
     std::int64_t position() const { return m_position; }
     void reset() { m_position = 0; }
@@ -51,9 +52,11 @@ struct GenerateRequest {
 };
 
 struct Generated {
-    std::vector<std::int32_t> ids;   ///< without the prompt
+    std::vector<std::int32_t> ids;  ///< without the prompt
     double promptSeconds = 0, decodeSeconds = 0;
-    double tokensPerSecond() const { return decodeSeconds > 0 ? static_cast<double>(ids.size()) / decodeSeconds : 0; }
+    double tokensPerSecond() const {
+        return decodeSeconds > 0 ? static_cast<double>(ids.size()) / decodeSeconds : 0;
+    }
 };
 
 /// Throws Error{InvalidInput} on an empty prompt.

@@ -22,7 +22,8 @@ std::vector<float> readAll(const TensorSource& source, const std::string& name) 
     source.readF32(info, 0, values);
     for (std::size_t i = 0; i < values.size(); ++i)
         if (!std::isfinite(values[i]))
-            throw Error(ErrorCode::Numerical, "the weight " + std::to_string(i) + " is not finite", name, {{"fetch the model again", "", ""}});
+            throw Error(ErrorCode::Numerical, "the weight " + std::to_string(i) + " is not finite", name,
+                        {{"fetch the model again", "", ""}});
     source.release(info);
     return values;
 }
@@ -34,14 +35,16 @@ struct Stack {
     PackedMask mask;
     bool masked = false;
 
-    Stack(std::int64_t rows, std::int64_t cols) : cols(cols), weights(static_cast<std::size_t>(rows * cols)), mask(rows, cols) {}
+    Stack(std::int64_t rows, std::int64_t cols)
+        : cols(cols), weights(static_cast<std::size_t>(rows * cols)), mask(rows, cols) {}
 
     /// Puts row `from` of the matrix into row `to`. Without a mask of its own the row is kept whole.
     void put(const std::vector<float>& values, const PackedMask* own, std::int64_t from, std::int64_t to) {
         for (std::int64_t c = 0; c < cols; ++c) {
             const bool kept = !own || own->keeps(from * cols + c);
             if (kept) mask.keep(to * cols + c);
-            weights[static_cast<std::size_t>(to * cols + c)] = kept ? floatToBf16(values[static_cast<std::size_t>(from * cols + c)]) : 0;
+            weights[static_cast<std::size_t>(to * cols + c)] =
+                kept ? floatToBf16(values[static_cast<std::size_t>(from * cols + c)]) : 0;
         }
         masked = masked || own;
     }
@@ -52,7 +55,9 @@ struct Stack {
 
 }  // namespace
 
-void AlignedBytes::Free::operator()(void* data) const { std::free(data); }
+void AlignedBytes::Free::operator()(void* data) const {
+    std::free(data);
+}
 
 AlignedBytes::AlignedBytes(std::size_t bytes) : m_size(bytes) {
     if (bytes == 0) return;
@@ -63,7 +68,9 @@ AlignedBytes::AlignedBytes(std::size_t bytes) : m_size(bytes) {
     if (unit == kHugePage) ::madvise(m_data.get(), whole, MADV_HUGEPAGE);
 }
 
-PackedMatrix::PackedMatrix(const std::uint16_t* weights, const PackedMask* keep, std::int64_t rows, std::int64_t cols) : m_sparse(keep != nullptr) {
+PackedMatrix::PackedMatrix(const std::uint16_t* weights, const PackedMask* keep, std::int64_t rows,
+                           std::int64_t cols)
+    : m_sparse(keep != nullptr) {
     m_dense.rows = m_bitmap.rows = rows;
     m_dense.cols = m_bitmap.cols = cols;
     if (!keep) {
@@ -78,7 +85,8 @@ PackedMatrix::PackedMatrix(const std::uint16_t* weights, const PackedMask* keep,
     m_first = AlignedBytes(words * 4);
     m_second = AlignedBytes(values * 2);
     m_third = AlignedBytes(static_cast<std::size_t>(kernels::panelsOf(rows) + 1) * 8);
-    kernels::packBitmap(weights, keep->bits.data(), rows, cols, m_first.as<std::uint32_t>(), m_second.as<std::uint16_t>(), m_third.as<std::uint64_t>());
+    kernels::packBitmap(weights, keep->bits.data(), rows, cols, m_first.as<std::uint32_t>(),
+                        m_second.as<std::uint16_t>(), m_third.as<std::uint64_t>());
     m_bitmap.masks = m_first.as<std::uint32_t>();
     m_bitmap.values = m_second.as<std::uint16_t>();
     m_bitmap.panelStarts = m_third.as<std::uint64_t>();
@@ -86,7 +94,8 @@ PackedMatrix::PackedMatrix(const std::uint16_t* weights, const PackedMask* keep,
 }
 
 kernels::RowRange PackedMatrix::part(int part, int parts, bool pairPanels) const {
-    return m_sparse ? kernels::partRows(m_bitmap, part, parts, pairPanels) : kernels::partRows(m_dense, part, parts, pairPanels);
+    return m_sparse ? kernels::partRows(m_bitmap, part, parts, pairPanels)
+                    : kernels::partRows(m_dense, part, parts, pairPanels);
 }
 
 void PackedMatrix::product(const std::uint16_t* x, float* y, kernels::RowRange range) const {
@@ -95,7 +104,8 @@ void PackedMatrix::product(const std::uint16_t* x, float* y, kernels::RowRange r
 
 std::uint64_t PackedModel::bytesPerToken() const {
     std::uint64_t sum = head.bytes();
-    for (const auto& block : blocks) sum += block.queryKeyValue.bytes() + block.output.bytes() + block.gateUp.bytes() + block.down.bytes();
+    for (const auto& block : blocks)
+        sum += block.queryKeyValue.bytes() + block.output.bytes() + block.gateUp.bytes() + block.down.bytes();
     return sum;
 }
 
@@ -108,7 +118,8 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
     if (masks)
         for (const auto& [name, mask] : masks->masks)
             if (source.at(name).shape != std::vector<std::int64_t>{mask.rows, mask.cols})
-                throw Error(ErrorCode::InvalidInput, "the mask has another shape than its matrix", name, {{"use the mask that was made for this model", "", ""}});
+                throw Error(ErrorCode::InvalidInput, "the mask has another shape than its matrix", name,
+                            {{"use the mask that was made for this model", "", ""}});
 
     {
         const auto values = readAll(source, "model.embed_tokens.weight");
@@ -116,7 +127,8 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
         quantize(DType::BF16, values, {model.embedding.as<std::byte>(), values.size() * 2});
     }
     if (config.tiedHead) {
-        model.head = PackedMatrix(model.embedding.as<std::uint16_t>(), nullptr, config.vocabSize, config.hiddenSize);
+        model.head =
+            PackedMatrix(model.embedding.as<std::uint16_t>(), nullptr, config.vocabSize, config.hiddenSize);
     } else {
         const auto values = readAll(source, "lm_head.weight");
         std::vector<std::uint16_t> halves(values.size());
@@ -140,7 +152,8 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
             std::int64_t to = 0;
             for (int i = first; i < first + count; ++i) {
                 const auto values = readAll(source, seven[i].name);
-                for (std::int64_t row = 0; row < seven[i].rows; ++row) stacked.put(values, maskOf(seven[i].name), row, to++);
+                for (std::int64_t row = 0; row < seven[i].rows; ++row)
+                    stacked.put(values, maskOf(seven[i].name), row, to++);
             }
             return stacked.pack(layout);
         };
@@ -154,7 +167,8 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
             const auto values = readAll(source, seven[i].name);
             for (std::int64_t row = 0; row < config.intermediateSize; ++row)
                 gateUp.put(values, maskOf(seven[i].name), row,
-                           row / kernels::kPanelRows * 2 * kernels::kPanelRows + (i - 4) * kernels::kPanelRows + row % kernels::kPanelRows);
+                           row / kernels::kPanelRows * 2 * kernels::kPanelRows +
+                               (i - 4) * kernels::kPanelRows + row % kernels::kPanelRows);
         }
         block.gateUp = gateUp.pack(layout);
         block.down = stack(6, 1);

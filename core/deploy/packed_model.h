@@ -76,9 +76,12 @@ struct PackedModel {
     /// Bytes of weights that one token reads.
     std::uint64_t bytesPerToken() const;
     /// Rows of the gate matrix rounded up to whole panels.
-    std::int64_t paddedInner() const { return kernels::panelsOf(config.intermediateSize) * kernels::kPanelRows; }
+    std::int64_t paddedInner() const {
+        return kernels::panelsOf(config.intermediateSize) * kernels::kPanelRows;
+    }
 
-    /// Weights are rounded to bf16; `masks` null: nothing is pruned. Matrices without a mask are stored dense.
+    /// Weights are rounded to bf16; `masks` null: nothing is pruned. Matrices without a mask are stored
+    /// dense.
     static PackedModel load(const ModelFiles& files, const MaskSet* masks, Layout layout);
 };
 

@@ -33,8 +33,10 @@ class RunSink : public EventSink {
         m_early.clear();
     }
     void emit(const Event& event) override {
-        if (m_log) m_log->emit(event);
-        else m_early.push_back(event);
+        if (m_log)
+            m_log->emit(event);
+        else
+            m_early.push_back(event);
         m_caller.emit(event);
     }
 
@@ -55,7 +57,8 @@ void load(RunContext& context) {
     requireMemory(context.files->config(), context.spec);
     if (context.tokenizer->vocabSize() > context.files->config().vocabSize)
         throw Error(ErrorCode::Corrupt,
-                    "the tokenizer has " + std::to_string(context.tokenizer->vocabSize()) + " tokens, the model " + std::to_string(context.files->config().vocabSize),
+                    "the tokenizer has " + std::to_string(context.tokenizer->vocabSize()) +
+                        " tokens, the model " + std::to_string(context.files->config().vocabSize),
                     context.spec.model, {{"use the tokenizer that belongs to the model", "", ""}});
 }
 
@@ -65,7 +68,9 @@ std::string tokenise(RunContext& context) {
     const auto& set = context.spec.set;
     const auto window = context.window("eval_window");
     const bool learns = methodNamed(context.spec.method).learns;
-    const auto least = learns ? context.window("context") + 1 : context.spec.method == "magnitude" ? window : context.window("calibration_context");
+    const auto least = learns                               ? context.window("context") + 1
+                       : context.spec.method == "magnitude" ? window
+                                                            : context.window("calibration_context");
     const std::vector<fs::path> files(context.spec.text.begin(), context.spec.text.end());
     auto corpus = tokenizeCorpus(*context.tokenizer, files, CorpusPart::Learn, least);
     auto fingerprint = corpus.fingerprint;
@@ -85,7 +90,8 @@ std::string tokenise(RunContext& context) {
     if (windows > 0) {
         context.heldOut.assign(context.learn.end() - windows * window, context.learn.end());
         context.learn.resize(context.learn.size() - static_cast<std::size_t>(windows * window));
-        context.heldOutName = "the last " + std::to_string(windows * window) + " tokens of the text, not learned from";
+        context.heldOutName =
+            "the last " + std::to_string(windows * window) + " tokens of the text, not learned from";
     } else if (set.integer("eval_windows") > 0) {
         context.log("the text is too short to hold a part out: perplexity is not measured");
     }
@@ -106,27 +112,33 @@ Json perplexities(RunContext& context, const MaskSet& masks) {
             context.checkpointControl();
         };
         const auto value = measurePerplexity(decoder, context.heldOut, request);
-        context.emit("metric", {{"metric", "perplexity"}, {"what", name}, {"value", value.value}, {"window", value.window}, {"windows", value.windows}});
+        context.emit("metric", {{"metric", "perplexity"},
+                                {"what", name},
+                                {"value", value.value},
+                                {"window", value.window},
+                                {"windows", value.windows}});
         return value;
     };
     const auto dense = measure(*context.decoder, "dense");
     const auto pruned = measure(maskedDecoder(*context.decoder, masks), "pruned");
-    return {{"dense", dense.value}, {"pruned", pruned.value}, {"window", pruned.window}, {"windows", pruned.windows},
-            {"tokens", pruned.tokens}, {"text", context.heldOutName}};
+    return {{"dense", dense.value},      {"pruned", pruned.value},  {"window", pruned.window},
+            {"windows", pruned.windows}, {"tokens", pruned.tokens}, {"text", context.heldOutName}};
 }
 
 void describeMasks(const RunContext& context, MaskSet& masks) {
     const auto& spec = context.spec;
     char percent[16];
     std::snprintf(percent, sizeof percent, "%g%%", spec.sparsity * 100);
-    masks.meta = {{"repo", "tessera"},
-                  {"base_model", fs::path(spec.model).filename().string()},
-                  {"method", spec.method},
-                  {"variant", spec.method == "patch-tile" ? "tile" : ""},
-                  {"sparsity", percent},
-                  {"pattern", spec.pattern == "tiles" ? "Dense/2:4 tiles" : spec.pattern},
-                  {"format", "packbits"},
-                  {"measured_sparsity", 1.0 - static_cast<double>(masks.kept()) / static_cast<double>(std::max<std::int64_t>(1, masks.weights()))}};
+    masks.meta = {
+        {"repo", "tessera"},
+        {"base_model", fs::path(spec.model).filename().string()},
+        {"method", spec.method},
+        {"variant", spec.method == "patch-tile" ? "tile" : ""},
+        {"sparsity", percent},
+        {"pattern", spec.pattern == "tiles" ? "Dense/2:4 tiles" : spec.pattern},
+        {"format", "packbits"},
+        {"measured_sparsity", 1.0 - static_cast<double>(masks.kept()) /
+                                        static_cast<double>(std::max<std::int64_t>(1, masks.weights()))}};
 }
 
 Json resultOf(const RunContext& context, const MaskSet& masks, const Json& perplexity) {
@@ -134,31 +146,44 @@ Json resultOf(const RunContext& context, const MaskSet& masks, const Json& perpl
     for (const auto& matrix : prunableMatrices(context.files->config())) {
         const auto found = masks.masks.find(matrix.name);
         if (found == masks.masks.end()) continue;
-        matrices.push_back({{"name", matrix.name}, {"rows", matrix.rows}, {"cols", matrix.cols},
-                            {"sparsity", 1.0 - static_cast<double>(found->second.kept()) / static_cast<double>(matrix.elements())}});
+        matrices.push_back({{"name", matrix.name},
+                            {"rows", matrix.rows},
+                            {"cols", matrix.cols},
+                            {"sparsity", 1.0 - static_cast<double>(found->second.kept()) /
+                                                   static_cast<double>(matrix.elements())}});
     }
     const auto system = systemInfo();
     Json seconds = Json::object();
     for (const auto& [phase, time] : context.seconds) seconds[phase] = time;
     Json shares = nullptr;
     if (context.stepSeconds > 0)
-        shares = {{"mask_kernels", context.maskSeconds / context.stepSeconds}, {"products", context.productSeconds / context.stepSeconds}};
+        shares = {{"mask_kernels", context.maskSeconds / context.stepSeconds},
+                  {"products", context.productSeconds / context.stepSeconds}};
     const auto learnSeconds = context.stepSeconds;
     return {{"type", "result"},
             {"run", context.directory->path().string()},
             {"model", context.spec.model},
             {"method", context.spec.method},
-            {"sparsity", {{"target", context.spec.sparsity}, {"achieved", 1.0 - static_cast<double>(masks.kept()) / static_cast<double>(masks.weights())}}},
+            {"sparsity",
+             {{"target", context.spec.sparsity},
+              {"achieved", 1.0 - static_cast<double>(masks.kept()) / static_cast<double>(masks.weights())}}},
             {"perplexity", perplexity},
             {"seconds", seconds},
             {"peak_bytes", peakResidentBytes()},
             {"tokens_trained", context.tokensTrained},
             {"steps", context.stepsDone},
-            {"tokens_per_second", learnSeconds > 0 ? Json(static_cast<double>(context.tokensHere) / learnSeconds) : Json(nullptr)},
+            {"tokens_per_second",
+             learnSeconds > 0 ? Json(static_cast<double>(context.tokensHere) / learnSeconds) : Json(nullptr)},
             {"step_shares", shares},
             {"matrices", matrices},
-            {"machine", {{"cpu", system.cpu}, {"features", system.features}, {"system", system.system}, {"cores", system.cores}, {"threads", context.threads},
-                         {"memory_bytes", system.memoryTotal}, {"libraries", torchDescription()}}},
+            {"machine",
+             {{"cpu", system.cpu},
+              {"features", system.features},
+              {"system", system.system},
+              {"cores", system.cores},
+              {"threads", context.threads},
+              {"memory_bytes", system.memoryTotal},
+              {"libraries", torchDescription()}}},
             {"version", TESSERA_VERSION}};
 }
 
@@ -171,13 +196,16 @@ Json execute(RunContext& context) {
         if (const auto plan = directory.path() / "plan.json"; fs::exists(plan)) {
             const auto& set = context.spec.set;
             context.stepsDone = readJsonFile(plan).at("steps").get<std::int64_t>();
-            context.tokensTrained = context.stepsDone * set.integer("accumulate") * set.integer("batch") * context.window("context");
+            context.tokensTrained = context.stepsDone * set.integer("accumulate") * set.integer("batch") *
+                                    context.window("context");
         }
     } else {
-        masks = methodNamed(context.spec.method).learns ? runLearnPhases(context) : std::optional(runOneShotPhase(context));
+        masks = methodNamed(context.spec.method).learns ? runLearnPhases(context)
+                                                        : std::optional(runOneShotPhase(context));
         if (!masks) {
             context.emit("state", {{"state", "stopped"}});
-            throw Error(ErrorCode::Cancelled, "stopped on request; a checkpoint was kept", directory.path().string(),
+            throw Error(ErrorCode::Cancelled, "stopped on request; a checkpoint was kept",
+                        directory.path().string(),
                         {{"go on with 'tessera-cli resume " + directory.path().string() + "'", "", ""}});
         }
         const auto timer = context.phase("save");
@@ -201,18 +229,24 @@ Json guarded(RunSink& sink, Work&& work) {
     try {
         return work();
     } catch (const Error& error) {
-        if (error.code() == ErrorCode::Cancelled) sink.emit(makeEvent("state", {{"state", "stopped"}}));
-        else sink.emit(errorEvent(error));
+        if (error.code() == ErrorCode::Cancelled)
+            sink.emit(makeEvent("state", {{"state", "stopped"}}));
+        else
+            sink.emit(errorEvent(error));
         throw;
     } catch (const std::bad_alloc&) {
-        const Error error(ErrorCode::OutOfMemory, "the memory is used up", "", {{"choose a smaller model or fewer windows: --set batch=1", "batch", "1"}});
+        const Error error(ErrorCode::OutOfMemory, "the memory is used up", "",
+                          {{"choose a smaller model or fewer windows: --set batch=1", "batch", "1"}});
         sink.emit(errorEvent(error));
         throw error;
     } catch (const c10::Error& torchError) {
         std::string said = torchError.what_without_backtrace();
         const bool memory = said.find("alloc") != std::string::npos;
-        const Error error(memory ? ErrorCode::OutOfMemory : ErrorCode::Internal, said.substr(0, said.find('\n')), "",
-                          {{memory ? "choose a smaller model or fewer windows: --set batch=1" : "please report this with the run's spec.json", "", ""}});
+        const Error error(memory ? ErrorCode::OutOfMemory : ErrorCode::Internal,
+                          said.substr(0, said.find('\n')), "",
+                          {{memory ? "choose a smaller model or fewer windows: --set batch=1"
+                                   : "please report this with the run's spec.json",
+                            "", ""}});
         sink.emit(errorEvent(error));
         throw error;
     }
@@ -224,16 +258,20 @@ Json Engine::run(ExperimentSpec spec, EventSink& caller, RunControl& control) {
     RunSink sink(caller);
     return guarded(sink, [&] {
         for (auto& file : spec.text) file = fs::absolute(file).string();
-        if (spec.model.find('/') != std::string::npos || fs::exists(spec.model)) spec.model = fs::absolute(spec.model).lexically_normal().string();
+        if (spec.model.find('/') != std::string::npos || fs::exists(spec.model))
+            spec.model = fs::absolute(spec.model).lexically_normal().string();
         RunContext context(spec, sink, control);
         context.threads = configureThreads(spec.threads);
         // What is wrong with the model or the text shows before anything is written.
         load(context);
         const auto text = tokenise(context);
         const auto out = spec.out.empty() ? freshRunPath(spec) : fs::path(spec.out);
-        context.directory = RunDirectory::create(out, spec, {{"model", context.files->fingerprint()}, {"text", text}});
+        context.directory =
+            RunDirectory::create(out, spec, {{"model", context.files->fingerprint()}, {"text", text}});
         sink.openLog(context.directory->eventsPath());
-        context.emit("state", {{"state", "running"}, {"run", context.directory->path().string()}, {"spec", spec.toJson()},
+        context.emit("state", {{"state", "running"},
+                               {"run", context.directory->path().string()},
+                               {"spec", spec.toJson()},
                                {"options", spec.set.effective()}});
         return execute(context);
     });
@@ -257,12 +295,15 @@ Json Engine::resume(const fs::path& path, EventSink& caller, RunControl& control
         const auto& before = context.directory->fingerprints();
         const auto same = [&](const char* what, const std::string& now, const std::string& advice) {
             if (before.contains(what) && before[what] != now)
-                throw Error(ErrorCode::Corrupt, std::string("the ") + what + " has changed since the run began: it cannot be gone on with", path.string(),
-                            {{advice, "", ""}});
+                throw Error(ErrorCode::Corrupt,
+                            std::string("the ") + what +
+                                " has changed since the run began: it cannot be gone on with",
+                            path.string(), {{advice, "", ""}});
         };
         same("model", context.files->fingerprint(), "put the model back, or begin a new run");
         same("text", text, "put the text back, or begin a new run");
-        context.emit("state", {{"state", "running"}, {"run", context.directory->path().string()}, {"resumed", true}});
+        context.emit("state",
+                     {{"state", "running"}, {"run", context.directory->path().string()}, {"resumed", true}});
         return execute(context);
     });
 }

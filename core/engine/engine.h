@@ -13,12 +13,11 @@ namespace tessera {
 /// masks to the bit.
 class Engine {
   public:
-    /// Starts a new run in `spec.out` (a fresh folder below the user's runs where that is empty). Events go to
-    /// the run's events.jsonl and to `sink`. Returns the result document of cli.md. Throws Error.
+    /// Starts a new run in `spec.out` (a fresh folder below the user's runs where that is empty). Events go
+    /// to the run's events.jsonl and to `sink`. Returns the result document of cli.md. Throws Error.
     static Json run(ExperimentSpec spec, EventSink& sink, RunControl& control);
     /// Goes on with a run; of a finished one returns its result.
     static Json resume(const std::filesystem::path& run, EventSink& sink, RunControl& control);
 };
-
 
 }  // namespace tessera

@@ -41,7 +41,9 @@ TrainerSettings trainerSettings(const RunContext& context) {
     s.loss = {set.real("ce_weight"), set.real("kl_weight")};
     s.centring = set.boolean("centring");
     const auto scope = set.text("target_scope");
-    s.scope = scope == "block" ? TargetScope::Block : scope == "matrix" ? TargetScope::Matrix : TargetScope::Global;
+    s.scope = scope == "block"    ? TargetScope::Block
+              : scope == "matrix" ? TargetScope::Matrix
+                                  : TargetScope::Global;
     return s;
 }
 
@@ -56,8 +58,8 @@ PriorSettings priorSettings(const ExperimentSpec& spec) {
     p.width = set.real("prior_width");
     p.clamp = set.real("prior_clamp");
     const auto threshold = set.text("prior_threshold");
-    p.threshold = threshold == "row"     ? PriorThreshold::Row
-                  : threshold == "block" ? PriorThreshold::Block
+    p.threshold = threshold == "row"      ? PriorThreshold::Row
+                  : threshold == "block"  ? PriorThreshold::Block
                   : threshold == "global" ? PriorThreshold::Global
                                           : PriorThreshold::Matrix;
     p.seed = spec.seed;
@@ -99,9 +101,11 @@ MaskSet baseMasks(RunContext& context) {
                 int count = 0;
                 for (int i = 0; i < 4; ++i) count += mask.keeps(first + i);
                 if (count != 2)
-                    throw Error(ErrorCode::InvalidInput, "the base mask is not 2:4: a group of four keeps " + std::to_string(count),
+                    throw Error(ErrorCode::InvalidInput,
+                                "the base mask is not 2:4: a group of four keeps " + std::to_string(count),
                                 base + ", " + name + ", weight " + std::to_string(first),
-                                {{"give a mask with two kept of every four inputs, or --set base=wanda", "base", "wanda"}});
+                                {{"give a mask with two kept of every four inputs, or --set base=wanda",
+                                  "base", "wanda"}});
             }
     }
     writeMasks(kept, masks);
@@ -121,8 +125,8 @@ MaskList makeMasks(RunContext& context, bool withPrior) {
         if (patch) {
             const auto found = base.masks.find(matrix.name);
             if (found == base.masks.end())
-                throw Error(ErrorCode::InvalidInput, "the base mask file has no mask for this matrix", matrix.name,
-                            {{"give a mask file made for this model", "base", ""}});
+                throw Error(ErrorCode::InvalidInput, "the base mask file has no mask for this matrix",
+                            matrix.name, {{"give a mask file made for this model", "base", ""}});
             masks.push_back(std::make_unique<TileMask>(matrix, found->second, tile.first, tile.second));
         } else {
             masks.push_back(std::make_unique<BernoulliMask>(matrix));
@@ -138,14 +142,18 @@ MaskList makeMasks(RunContext& context, bool withPrior) {
     const auto settings = priorSettings(spec);
     if (prior == "random") {
         auto generator = at::detail::createCPUGenerator(spec.seed + 1);
-        for (auto& mask : masks) mask->logits().copy_(torch::rand(mask->logits().sizes(), generator, torch::kFloat32).log());
+        for (auto& mask : masks)
+            mask->logits().copy_(torch::rand(mask->logits().sizes(), generator, torch::kFloat32).log());
     } else if (prior != "none") {
         scorePass(context, prior, parsePattern("unstructured", spec.sparsity),
                   [&](const PrunableMatrix& matrix, const torch::Tensor& scores) {
                       auto* mask = byName.at(matrix.name);
-                      if (auto* bernoulli = dynamic_cast<BernoulliMask*>(mask)) takeScores(*bernoulli, scores);
+                      if (auto* bernoulli = dynamic_cast<BernoulliMask*>(mask))
+                          takeScores(*bernoulli, scores);
                       else if (auto* tiles = dynamic_cast<TileMask*>(mask))
-                          takeTileScores(*tiles, OneShotMethod::create(prior)->select(scores, parsePattern("unstructured", spec.sparsity), matrix.name));
+                          takeTileScores(
+                              *tiles, OneShotMethod::create(prior)->select(
+                                          scores, parsePattern("unstructured", spec.sparsity), matrix.name));
                   });
     }
     finishPrior(masks, settings);
@@ -163,7 +171,8 @@ std::int64_t plannedSteps(RunContext& context, MaskTrainer& trainer) {
     } else if (context.spec.minutes) {
         const double step = trainer.measureStep();
         // What loading, the prior and the evaluation take is not learning time; checkpoints are a twentieth.
-        steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(*context.spec.minutes * 60.0 / (step * 1.05)));
+        steps = std::max<std::int64_t>(
+            1, static_cast<std::int64_t>(*context.spec.minutes * 60.0 / (step * 1.05)));
         record["measured_step_seconds"] = step;
     } else {
         steps = defaultSteps(context.files->config());
@@ -179,7 +188,8 @@ void saveCheckpoint(RunContext& context, const MaskTrainer& trainer, double& too
     trainer.save(checkpoint.folder());
     checkpoint.commit();
     took = watch.seconds();
-    context.emit("checkpoint", {{"step", trainer.completedSteps()}, {"bytes", trainer.stateBytes()}, {"seconds", took}});
+    context.emit("checkpoint",
+                 {{"step", trainer.completedSteps()}, {"bytes", trainer.stateBytes()}, {"seconds", took}});
 }
 
 }  // namespace
@@ -201,8 +211,10 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         throw Error(ErrorCode::DiskFull,
                     "two checkpoints need " + std::to_string(2 * trainer.stateBytes() >> 20) + " MiB, " +
                         std::to_string(free >> 20) + " MiB are free",
-                    context.directory->path().string(), {{"free some space or choose another folder with --out", "", ""}});
-    context.log("each checkpoint takes " + std::to_string(trainer.stateBytes() >> 20) + " MiB; the last two are kept");
+                    context.directory->path().string(),
+                    {{"free some space or choose another folder with --out", "", ""}});
+    context.log("each checkpoint takes " + std::to_string(trainer.stateBytes() >> 20) +
+                " MiB; the last two are kept");
     trainer.setSteps(plannedSteps(context, trainer));
     const auto steps = trainer.settings().steps;
     if (latest) {
@@ -230,17 +242,28 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         }
         const auto report = trainer.step();
         context.stepSeconds += report.seconds;
-        context.tokensHere += trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
+        context.tokensHere +=
+            trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
         context.maskSeconds += report.maskSeconds;
         context.productSeconds += report.productSeconds;
-        context.emit("step", {{"unit", "step"}, {"step", report.step}, {"steps", steps}, {"loss", report.loss},
-                              {"ce", report.crossEntropy}, {"kl", report.divergence}, {"density", report.softDensity},
-                              {"gradient_norm", report.gradientNorm}, {"kappa", report.kappa}, {"tau", report.tau},
-                              {"lr", report.learningRate}, {"tokens", report.tokens}, {"seconds", report.seconds}});
+        context.emit("step", {{"unit", "step"},
+                              {"step", report.step},
+                              {"steps", steps},
+                              {"loss", report.loss},
+                              {"ce", report.crossEntropy},
+                              {"kl", report.divergence},
+                              {"density", report.softDensity},
+                              {"gradient_norm", report.gradientNorm},
+                              {"kappa", report.kappa},
+                              {"tau", report.tau},
+                              {"lr", report.learningRate},
+                              {"tokens", report.tokens},
+                              {"seconds", report.seconds}});
         if (report.step % mapEvery == 0 || report.step == steps) {
             Json layers = Json::array();
             const auto densities = trainer.softDensities();
-            for (std::size_t i = 0; i < names.size(); ++i) layers.push_back({{"name", names[i]}, {"density", densities[i]}});
+            for (std::size_t i = 0; i < names.size(); ++i)
+                layers.push_back({{"name", names[i]}, {"density", densities[i]}});
             context.emit("layers", {{"step", report.step}, {"layers", layers}});
             const auto hard = trainer.harden();
             writeMap(context, report.step, hard);
@@ -253,7 +276,8 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         }
     }
     context.stepsDone = steps;
-    context.tokensTrained = steps * trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
+    context.tokensTrained =
+        steps * trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
     context.emit("phase", {{"phase", "harden"}});
     return trainer.harden();
 }

@@ -15,13 +15,16 @@ namespace {
 /// The program itself with LibTorch and its threads' stacks.
 constexpr double kProgramBytes = 260e6;
 
-std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+std::string mebibytes(std::uint64_t bytes) {
+    return std::to_string(bytes >> 20) + " MiB";
+}
 
 }  // namespace
 
 std::int64_t defaultSteps(const ModelConfig& config) {
     const auto weights = std::max<std::int64_t>(1, config.parameters());
-    return std::clamp<std::int64_t>(static_cast<std::int64_t>(1.6e10 / static_cast<double>(weights)), 60, 400);
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(1.6e10 / static_cast<double>(weights)), 60,
+                                    400);
 }
 
 Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate) {
@@ -33,17 +36,23 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         largest = std::max(largest, static_cast<double>(matrix.elements()));
     }
     const double all = static_cast<double>(config.parameters());
-    const double hidden = static_cast<double>(config.hiddenSize), inner = static_cast<double>(config.intermediateSize);
-    const double layers = static_cast<double>(config.layers), vocabulary = static_cast<double>(config.vocabSize);
+    const double hidden = static_cast<double>(config.hiddenSize),
+                 inner = static_cast<double>(config.intermediateSize);
+    const double layers = static_cast<double>(config.layers),
+                 vocabulary = static_cast<double>(config.vocabSize);
     const bool learns = methodNamed(spec.method).learns;
 
     Requirements needs;
     // Every run measures the dense and the masked model in the end: both in memory, logits of one window.
-    const double evaluation = (all + prunable) * element + static_cast<double>(set.integer("eval_window")) * vocabulary * element * 2;
+    const double evaluation = (all + prunable) * element +
+                              static_cast<double>(set.integer("eval_window")) * vocabulary * element * 2;
     double calibration = 0, operations = 0;
     if (spec.method != "magnitude") {
-        const double tokens = static_cast<double>(set.integer("calibration_windows") * set.integer("calibration_context"));
-        calibration = tokens * hidden * element + 3 * prunable / layers * 4 + tokens / std::max<double>(1, static_cast<double>(set.integer("calibration_windows"))) * (3 * hidden + 3 * inner) * 4;
+        const double tokens =
+            static_cast<double>(set.integer("calibration_windows") * set.integer("calibration_context"));
+        calibration = tokens * hidden * element + 3 * prunable / layers * 4 +
+                      tokens / std::max<double>(1, static_cast<double>(set.integer("calibration_windows"))) *
+                          (3 * hidden + 3 * inner) * 4;
         operations += 4 * prunable * tokens;
     }
     double learning = 0;
@@ -53,12 +62,16 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         const bool accumulates = set.integer("accumulate") > 1 || set.real("clip") > 0;
         const bool teacher = set.real("kl_weight") > 0;
         const double gates = patch ? 1.0 : 12.0 + (accumulates ? 4.0 : 0.0);
-        const double perToken = layers * (6 * hidden + 4 * inner) * element * 1.6 + (teacher ? 3 : 2) * vocabulary * element;
+        const double perToken =
+            layers * (6 * hidden + 4 * inner) * element * 1.6 + (teacher ? 3 : 2) * vocabulary * element;
         learning = (all + prunable) * element + prunable * gates + tokens * perToken + largest * 4;
-        const double steps = spec.steps ? static_cast<double>(*spec.steps) : static_cast<double>(defaultSteps(config));
-        const double perStep = static_cast<double>(set.integer("accumulate")) * tokens * (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3));
+        const double steps =
+            spec.steps ? static_cast<double>(*spec.steps) : static_cast<double>(defaultSteps(config));
+        const double perStep = static_cast<double>(set.integer("accumulate")) * tokens *
+                               (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3));
         operations += steps * perStep;
-        needs.diskBytes = static_cast<std::uint64_t>(2 * prunable * (patch ? 0.01 : 12.0) + 22 * prunable / 8);
+        needs.diskBytes =
+            static_cast<std::uint64_t>(2 * prunable * (patch ? 0.01 : 12.0) + 22 * prunable / 8);
     } else {
         needs.diskBytes = static_cast<std::uint64_t>(prunable / 4);
     }
@@ -73,7 +86,8 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
 double measureProductRate(const ModelConfig& config, const std::string& dtype) {
     torch::NoGradGuard guard;
     const auto type = dtype == "f32" ? torch::kFloat32 : torch::kBFloat16;
-    const auto input = torch::ones({512, config.hiddenSize}, type), weights = torch::ones({config.intermediateSize, config.hiddenSize}, type);
+    const auto input = torch::ones({512, config.hiddenSize}, type),
+               weights = torch::ones({config.intermediateSize, config.hiddenSize}, type);
     torch::linear(input, weights);
     Stopwatch watch;
     int count = 0;
@@ -81,7 +95,8 @@ double measureProductRate(const ModelConfig& config, const std::string& dtype) {
         torch::linear(input, weights);
         ++count;
     } while (watch.seconds() < 0.2);
-    return 2.0 * 512 * static_cast<double>(config.hiddenSize * config.intermediateSize) * count / watch.seconds();
+    return 2.0 * 512 * static_cast<double>(config.hiddenSize * config.intermediateSize) * count /
+           watch.seconds();
 }
 
 void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
@@ -89,9 +104,12 @@ void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
     const auto free = systemInfo().memoryAvailable;
     if (free == 0 || needs.bytes <= free) return;
     std::vector<Remedy> remedies;
-    if (methodNamed(spec.method).learns && spec.set.integer("batch") > 1) remedies.push_back({"learn with fewer windows at a time: --set batch=1", "batch", "1"});
+    if (methodNamed(spec.method).learns && spec.set.integer("batch") > 1)
+        remedies.push_back({"learn with fewer windows at a time: --set batch=1", "batch", "1"});
     remedies.push_back({"choose a smaller model, or close other programs", "", ""});
-    throw Error(ErrorCode::OutOfMemory, spec.method + " on this model needs about " + mebibytes(needs.bytes) + " of memory, " + mebibytes(free) + " are free",
+    throw Error(ErrorCode::OutOfMemory,
+                spec.method + " on this model needs about " + mebibytes(needs.bytes) + " of memory, " +
+                    mebibytes(free) + " are free",
                 spec.model, remedies);
 }
 

@@ -9,15 +9,16 @@ namespace tessera {
 
 /// What a run needs on this machine.
 struct Requirements {
-    std::uint64_t bytes = 0;       ///< of memory at the peak
-    std::uint64_t diskBytes = 0;   ///< two checkpoints, maps, masks
-    double seconds = 0;            ///< of a whole run, from operations and a measured rate
+    std::uint64_t bytes = 0;      ///< of memory at the peak
+    std::uint64_t diskBytes = 0;  ///< two checkpoints, maps, masks
+    double seconds = 0;           ///< of a whole run, from operations and a measured rate
 };
 
 /// From shapes alone; `productRate` is what measureProductRate gives, 0: no time.
 Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate);
 
-/// Floating-point operations a second of a matrix product of the model's shape, measured for a fraction of a second.
+/// Floating-point operations a second of a matrix product of the model's shape, measured for a fraction of a
+/// second.
 double measureProductRate(const ModelConfig& config, const std::string& dtype);
 
 /// Steps of a run that names no budget: a fixed number per model, never measured.

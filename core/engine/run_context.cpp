@@ -8,20 +8,27 @@
 
 namespace tessera {
 
-void RunContext::emit(const std::string& type, Json fields) const { sink.emit(makeEvent(type, std::move(fields))); }
+void RunContext::emit(const std::string& type, Json fields) const {
+    sink.emit(makeEvent(type, std::move(fields)));
+}
 
-RunContext::PhaseTimer::PhaseTimer(RunContext& context, std::string name) : m_context(context), m_name(std::move(name)) {
+RunContext::PhaseTimer::PhaseTimer(RunContext& context, std::string name)
+    : m_context(context), m_name(std::move(name)) {
     m_context.emit("phase", {{"phase", m_name}});
 }
 
-RunContext::PhaseTimer::~PhaseTimer() { m_context.seconds[m_name] += m_watch.seconds(); }
+RunContext::PhaseTimer::~PhaseTimer() {
+    m_context.seconds[m_name] += m_watch.seconds();
+}
 
 std::int64_t RunContext::window(const std::string& option) const {
     const auto asked = spec.set.integer(option), most = files->config().maxPositions;
     if (most <= 0 || asked <= most) return asked;
     if (spec.set.isSet(option))
-        throw Error(ErrorCode::InvalidInput, "the model reads at most " + std::to_string(most) + " tokens, " + std::to_string(asked) + " are asked for", option,
-                    {{"give at most " + std::to_string(most), option, std::to_string(most)}});
+        throw Error(ErrorCode::InvalidInput,
+                    "the model reads at most " + std::to_string(most) + " tokens, " + std::to_string(asked) +
+                        " are asked for",
+                    option, {{"give at most " + std::to_string(most), option, std::to_string(most)}});
     return most;
 }
 

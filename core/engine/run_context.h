@@ -33,14 +33,14 @@ struct RunContext {
     std::string heldOutName;            ///< what those are, for the result
     std::optional<Decoder> decoder;     ///< the dense model, where the method needs it whole
 
-    std::map<std::string, double> seconds;  ///< by phase
+    std::map<std::string, double> seconds;          ///< by phase
     std::int64_t tokensTrained = 0, stepsDone = 0;  ///< of the whole run
     std::int64_t tokensHere = 0;                    ///< seen by this process
     int threads = 0;
     double maskSeconds = 0, productSeconds = 0, stepSeconds = 0;
 
-    /// A window's length by option name ("context", "eval_window", "calibration_context"): a default is cut to what the model reads.
-    /// Throws Error{InvalidInput} where a given one is longer.
+    /// A window's length by option name ("context", "eval_window", "calibration_context"): a default is cut
+    /// to what the model reads. Throws Error{InvalidInput} where a given one is longer.
     std::int64_t window(const std::string& option) const;
     torch::ScalarType dtype() const { return spec.dtype == "f32" ? torch::kFloat32 : torch::kBFloat16; }
     void emit(const std::string& type, Json fields) const;
@@ -57,7 +57,8 @@ struct RunContext {
         Stopwatch m_watch;
     };
     PhaseTimer phase(const std::string& name) { return PhaseTimer(*this, name); }
-    /// Blocks while a pause is asked for; throws Error{Cancelled} on an interrupt or, outside of learning, a stop.
+    /// Blocks while a pause is asked for; throws Error{Cancelled} on an interrupt or, outside of learning, a
+    /// stop.
     void checkpointControl();
 };
 

@@ -7,14 +7,18 @@ namespace tessera {
 namespace {
 
 std::string textOf(const Json& command, const char* key) {
-    return command.contains(key) && command[key].is_string() ? command[key].get<std::string>() : std::string();
+    return command.contains(key) && command[key].is_string() ? command[key].get<std::string>()
+                                                             : std::string();
 }
 
 }  // namespace
 
-CommandServer::CommandServer(EventSink& sink, Generator generator) : m_sink(sink), m_generator(std::move(generator)) {}
+CommandServer::CommandServer(EventSink& sink, Generator generator)
+    : m_sink(sink), m_generator(std::move(generator)) {}
 
-CommandServer::~CommandServer() { finish(); }
+CommandServer::~CommandServer() {
+    finish();
+}
 
 bool CommandServer::busy() {
     const std::lock_guard lock(m_mutex);
@@ -45,14 +49,17 @@ void CommandServer::work(std::function<void()> task) {
 void CommandServer::start(const Json& command) {
     const auto run = textOf(command, "run");
     if (run.empty() && !command.contains("spec"))
-        throw Error(ErrorCode::InvalidInput, "\"start\" needs a \"spec\", or a \"run\" to go on with", "start");
+        throw Error(ErrorCode::InvalidInput, "\"start\" needs a \"spec\", or a \"run\" to go on with",
+                    "start");
     // What is wrong with the spec is said before a thread begins.
     const auto spec = run.empty() ? ExperimentSpec::fromJson(command["spec"]) : ExperimentSpec{};
     m_doing = "run";
     work([this, run, spec] {
         try {
-            if (run.empty()) Engine::run(spec, m_sink, m_control);
-            else Engine::resume(run, m_sink, m_control);
+            if (run.empty())
+                Engine::run(spec, m_sink, m_control);
+            else
+                Engine::resume(run, m_sink, m_control);
         } catch (const Error&) {
             // The engine has told it as an event.
         } catch (const std::exception& error) {
@@ -66,14 +73,19 @@ void CommandServer::generate(const Json& command) {
     m_doing = "generate";
     work([this, command] {
         try {
-            const auto document = m_generator(command, [this](const std::string& piece) {
-                if (m_control.stop.load()) throw Error(ErrorCode::Cancelled, "stopped on request");
-                m_sink.emit(makeEvent("token", {{"text", piece}}));
-            }, m_control.interrupt);
+            const auto document = m_generator(
+                command,
+                [this](const std::string& piece) {
+                    if (m_control.stop.load()) throw Error(ErrorCode::Cancelled, "stopped on request");
+                    m_sink.emit(makeEvent("token", {{"text", piece}}));
+                },
+                m_control.interrupt);
             m_sink.emit(makeEvent("generated", document));
         } catch (const Error& error) {
-            if (error.code() == ErrorCode::Cancelled) m_sink.emit(makeEvent("state", {{"state", "stopped"}}));
-            else m_sink.emit(errorEvent(error));
+            if (error.code() == ErrorCode::Cancelled)
+                m_sink.emit(makeEvent("state", {{"state", "stopped"}}));
+            else
+                m_sink.emit(errorEvent(error));
         } catch (const std::exception& error) {
             m_sink.emit(errorEvent(Error(ErrorCode::Internal, error.what())));
         }
@@ -88,7 +100,9 @@ bool CommandServer::handle(const std::string& line) {
         const auto name = command.is_object() ? textOf(command, "command") : std::string();
         if (name == "shutdown") return false;
         if (name == "start" || name == "generate") {
-            if (busy()) throw Error(ErrorCode::Locked, "the engine is busy with a " + m_doing, name, {{"stop it first", "", ""}});
+            if (busy())
+                throw Error(ErrorCode::Locked, "the engine is busy with a " + m_doing, name,
+                            {{"stop it first", "", ""}});
             name == "start" ? start(command) : generate(command);
         } else if (name == "pause" || name == "resume" || name == "stop") {
             if (!busy()) throw Error(ErrorCode::InvalidInput, "nothing is running that could " + name, name);

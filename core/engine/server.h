@@ -15,11 +15,14 @@ namespace tessera {
 ///   {"command":"start","spec":{...}}  {"command":"start","run":DIR} (goes on with it)
 ///   {"command":"pause"}  {"command":"resume"}  {"command":"stop"}  {"command":"shutdown"}
 ///   {"command":"generate","model":M,"prompt":T,"tokens":N,"seed":S,"greedy":B}
-/// `stop` keeps a checkpoint. Every answer is an event; a command that cannot be carried out makes an `error` event.
+/// `stop` keeps a checkpoint. Every answer is an event; a command that cannot be carried out makes an `error`
+/// event.
 class CommandServer {
   public:
-    /// Generates text for a `generate` command, telling each piece to `piece`; returns the document of the end.
-    using Generator = std::function<Json(const Json& command, const std::function<void(const std::string&)>& piece, const Cancellation&)>;
+    /// Generates text for a `generate` command, telling each piece to `piece`; returns the document of the
+    /// end.
+    using Generator = std::function<Json(
+        const Json& command, const std::function<void(const std::string&)>& piece, const Cancellation&)>;
 
     CommandServer(EventSink& sink, Generator generator);
     /// Stops a run that is going on, keeping a checkpoint.

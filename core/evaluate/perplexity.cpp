@@ -8,14 +8,17 @@
 
 namespace tessera {
 
-Perplexity measurePerplexity(const Decoder& decoder, const std::vector<std::int32_t>& ids, const PerplexityRequest& request) {
+Perplexity measurePerplexity(const Decoder& decoder, const std::vector<std::int32_t>& ids,
+                             const PerplexityRequest& request) {
     torch::NoGradGuard guard;
     const auto window = request.window;
     const auto available = static_cast<std::int64_t>(ids.size()) / window;
     if (available == 0)
         throw Error(ErrorCode::InvalidInput,
-                    "the text has " + std::to_string(ids.size()) + " tokens, one window needs " + std::to_string(window),
-                    "evaluation text", {{"give a longer text with --text or a shorter --window", "eval_window", "512"}});
+                    "the text has " + std::to_string(ids.size()) + " tokens, one window needs " +
+                        std::to_string(window),
+                    "evaluation text",
+                    {{"give a longer text with --text or a shorter --window", "eval_window", "512"}});
     Perplexity result;
     result.window = window;
     result.windows = request.windows > 0 ? std::min(request.windows, available) : available;
@@ -26,13 +29,16 @@ Perplexity measurePerplexity(const Decoder& decoder, const std::vector<std::int3
         for (std::int64_t i = 0; i < window; ++i)
             batch.data_ptr<std::int64_t>()[i] = ids[static_cast<std::size_t>(w * window + i)];
         const auto hidden = decoder.hidden(batch).view({window, -1}).narrow(0, 0, window - 1);
-        const double mean = headCrossEntropy(hidden, decoder.outer.head, batch.view({-1}).narrow(0, 1, window - 1)) /
-                            static_cast<double>(window - 1);
+        const double mean =
+            headCrossEntropy(hidden, decoder.outer.head, batch.view({-1}).narrow(0, 1, window - 1)) /
+            static_cast<double>(window - 1);
         if (!std::isfinite(mean))
-            throw Error(ErrorCode::Numerical, "the cross-entropy is not a finite number", "window " + std::to_string(w));
+            throw Error(ErrorCode::Numerical, "the cross-entropy is not a finite number",
+                        "window " + std::to_string(w));
         sum += mean;
         result.crossEntropies.push_back(mean);
-        if (request.progress) request.progress(w + 1, result.windows, std::exp(sum / static_cast<double>(w + 1)));
+        if (request.progress)
+            request.progress(w + 1, result.windows, std::exp(sum / static_cast<double>(w + 1)));
     }
     result.tokens = result.windows * window;
     result.value = std::exp(sum / static_cast<double>(result.windows));
@@ -50,8 +56,9 @@ Decoder maskedDecoder(const Decoder& dense, const MaskSet& masks) {
         if (found == masks.masks.end()) continue;
         if (found->second.rows != matrices[i].rows || found->second.cols != matrices[i].cols)
             throw Error(ErrorCode::InvalidInput,
-                        "the mask is " + std::to_string(found->second.rows) + " x " + std::to_string(found->second.cols) +
-                            ", the matrix is " + std::to_string(matrices[i].rows) + " x " + std::to_string(matrices[i].cols),
+                        "the mask is " + std::to_string(found->second.rows) + " x " +
+                            std::to_string(found->second.cols) + ", the matrix is " +
+                            std::to_string(matrices[i].rows) + " x " + std::to_string(matrices[i].cols),
                         matrices[i].name, {{"give a mask file made for this model", "", ""}});
         applyMask(copy.blocks[i / 7].matrix(dense.config, static_cast<int>(i % 7)), found->second);
     }

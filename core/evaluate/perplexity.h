@@ -12,7 +12,7 @@ struct Perplexity {
     double value = 0.0;
     std::int64_t window = 0;
     std::int64_t windows = 0;
-    std::int64_t tokens = 0;  ///< windows * window
+    std::int64_t tokens = 0;             ///< windows * window
     std::vector<double> crossEntropies;  ///< mean of each window, nats
 };
 
@@ -24,9 +24,10 @@ struct PerplexityRequest {
 };
 
 /// exp of the mean over non-overlapping windows of each window's mean cross-entropy over its window - 1
-/// predictions; the tail is dropped (methods.md section 0). Throws Error{InvalidInput} when the text is shorter
-/// than one window, Error{Numerical} when a loss is not finite.
-Perplexity measurePerplexity(const Decoder& decoder, const std::vector<std::int32_t>& ids, const PerplexityRequest& request);
+/// predictions; the tail is dropped (methods.md section 0). Throws Error{InvalidInput} when the text is
+/// shorter than one window, Error{Numerical} when a loss is not finite.
+Perplexity measurePerplexity(const Decoder& decoder, const std::vector<std::int32_t>& ids,
+                             const PerplexityRequest& request);
 
 /// A copy of the decoder whose blocks are masked; what the masks do not name is shared.
 Decoder maskedDecoder(const Decoder& dense, const MaskSet& masks);

@@ -26,23 +26,28 @@ struct Scratch {
 
 }  // namespace
 
-void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const TokenizerFiles& tokenizer, const fs::path& out,
-                       const std::function<void(int, int)>& progress) {
+void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const TokenizerFiles& tokenizer,
+                       const fs::path& out, const std::function<void(int, int)>& progress) {
     if (fs::exists(out))
-        throw Error(ErrorCode::InvalidInput, "there is something here already", out.string(), {{"name another folder with --out", "out", ""}});
+        throw Error(ErrorCode::InvalidInput, "there is something here already", out.string(),
+                    {{"name another folder with --out", "out", ""}});
     const auto& source = model.tensors();
     if (masks)
         for (const auto& [name, mask] : masks->masks) {
             const auto& info = source.at(name);
             if (info.shape != std::vector<std::int64_t>{mask.rows, mask.cols})
-                throw Error(ErrorCode::InvalidInput, "the mask is " + std::to_string(mask.rows) + " x " + std::to_string(mask.cols) + ", its matrix is not",
+                throw Error(ErrorCode::InvalidInput,
+                            "the mask is " + std::to_string(mask.rows) + " x " + std::to_string(mask.cols) +
+                                ", its matrix is not",
                             name, {{"use the mask that was made for this model", "", ""}});
         }
     std::uint64_t total = 0;
     for (const auto& info : source.tensors()) total += storedBytes(exportType(info.dtype), info.elements());
     if (const auto free = freeDiskBytes(out); free < total)
-        throw Error(ErrorCode::DiskFull, "the model needs " + std::to_string(total >> 20) + " MiB, " + std::to_string(free >> 20) + " MiB are free", out.string(),
-                    {{"free some space or name a folder on another disk", "out", ""}});
+        throw Error(ErrorCode::DiskFull,
+                    "the model needs " + std::to_string(total >> 20) + " MiB, " + std::to_string(free >> 20) +
+                        " MiB are free",
+                    out.string(), {{"free some space or name a folder on another disk", "out", ""}});
 
     Scratch scratch{out.string() + ".part"};
     std::error_code failed;
@@ -54,7 +59,8 @@ void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const Toke
     {
         SafetensorsWriter writer(scratch.path / "model.safetensors");
         writer.setMetadata("format", "pt");
-        for (const auto& info : source.tensors()) writer.declare(info.name, exportType(info.dtype), info.shape);
+        for (const auto& info : source.tensors())
+            writer.declare(info.name, exportType(info.dtype), info.shape);
         int done = 0;
         bool half = false, full = false;
         for (const auto& info : source.tensors()) {
@@ -74,7 +80,12 @@ void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const Toke
             progress(++done, static_cast<int>(source.tensors().size()));
         }
         writer.commit();
-        writeFileAtomically(scratch.path / "config.json", model.config().toJson(full ? "float32" : half ? "float16" : "bfloat16").dump(2) + "\n");
+        writeFileAtomically(scratch.path / "config.json", model.config()
+                                                                  .toJson(full   ? "float32"
+                                                                          : half ? "float16"
+                                                                                 : "bfloat16")
+                                                                  .dump(2) +
+                                                              "\n");
     }
     syncDirectory(scratch.path);
     fs::rename(scratch.path, out, failed);

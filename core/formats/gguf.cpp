@@ -18,7 +18,8 @@ class Reader {
     std::uint64_t offset() const { return m_at; }
     std::uint64_t left() const { return m_bytes.size() - m_at; }
     [[noreturn]] void fail(const std::string& what) const {
-        throw Error(ErrorCode::Corrupt, what, m_where + ", byte " + std::to_string(m_at), {{"fetch or copy the file again", "", ""}});
+        throw Error(ErrorCode::Corrupt, what, m_where + ", byte " + std::to_string(m_at),
+                    {{"fetch or copy the file again", "", ""}});
     }
     template <typename T>
     T number() {
@@ -30,7 +31,9 @@ class Reader {
     }
     std::string_view string() {
         const auto length = number<std::uint64_t>();
-        if (length > left()) fail("a string claims " + std::to_string(length) + " bytes, " + std::to_string(left()) + " are left");
+        if (length > left())
+            fail("a string claims " + std::to_string(length) + " bytes, " + std::to_string(left()) +
+                 " are left");
         const std::string_view text(reinterpret_cast<const char*>(m_bytes.data()) + m_at, length);
         m_at += length;
         return text;
@@ -39,7 +42,8 @@ class Reader {
     std::uint64_t count(std::uint64_t least, const char* what) {
         const auto number = this->number<std::uint64_t>();
         if (number > left() / least)
-            fail("the file claims " + std::to_string(number) + " " + what + ", more than its " + std::to_string(m_bytes.size()) + " bytes can hold");
+            fail("the file claims " + std::to_string(number) + " " + what + ", more than its " +
+                 std::to_string(m_bytes.size()) + " bytes can hold");
         return number;
     }
 
@@ -51,31 +55,55 @@ class Reader {
 
 enum class Kind : std::uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, String, Array, U64, I64, F64 };
 
-bool isReal(Kind kind) { return kind == Kind::F32 || kind == Kind::F64; }
+bool isReal(Kind kind) {
+    return kind == Kind::F32 || kind == Kind::F64;
+}
 
 std::uint64_t bytesOf(Kind kind) {
     switch (kind) {
-        case Kind::U8: case Kind::I8: case Kind::Bool: return 1;
-        case Kind::U16: case Kind::I16: return 2;
-        case Kind::U32: case Kind::I32: case Kind::F32: return 4;
-        default: return 8;
+        case Kind::U8:
+        case Kind::I8:
+        case Kind::Bool:
+            return 1;
+        case Kind::U16:
+        case Kind::I16:
+            return 2;
+        case Kind::U32:
+        case Kind::I32:
+        case Kind::F32:
+            return 4;
+        default:
+            return 8;
     }
 }
 
 std::int64_t integerOf(Reader& reader, Kind kind) {
     switch (kind) {
-        case Kind::U8: case Kind::Bool: return reader.number<std::uint8_t>();
-        case Kind::I8: return reader.number<std::int8_t>();
-        case Kind::U16: return reader.number<std::uint16_t>();
-        case Kind::I16: return reader.number<std::int16_t>();
-        case Kind::U32: return reader.number<std::uint32_t>();
-        case Kind::I32: return reader.number<std::int32_t>();
-        case Kind::U64: case Kind::I64: return reader.number<std::int64_t>();
-        default: reader.fail("a metadata value has the unknown type " + std::to_string(static_cast<std::uint32_t>(kind)));
+        case Kind::U8:
+        case Kind::Bool:
+            return reader.number<std::uint8_t>();
+        case Kind::I8:
+            return reader.number<std::int8_t>();
+        case Kind::U16:
+            return reader.number<std::uint16_t>();
+        case Kind::I16:
+            return reader.number<std::int16_t>();
+        case Kind::U32:
+            return reader.number<std::uint32_t>();
+        case Kind::I32:
+            return reader.number<std::int32_t>();
+        case Kind::U64:
+        case Kind::I64:
+            return reader.number<std::int64_t>();
+        default:
+            reader.fail("a metadata value has the unknown type " +
+                        std::to_string(static_cast<std::uint32_t>(kind)));
     }
 }
 
-double realOf(Reader& reader, Kind kind) { return kind == Kind::F32 ? reader.number<float>() : reader.number<double>(); }
+double realOf(Reader& reader, Kind kind) {
+    return kind == Kind::F32 ? reader.number<float>() : reader.number<double>();
+}
 
 GgufFile::Value valueOf(Reader& reader, Kind kind) {
     if (kind == Kind::String) return reader.string();
@@ -84,7 +112,8 @@ GgufFile::Value valueOf(Reader& reader, Kind kind) {
     if (kind != Kind::Array) return integerOf(reader, kind);
     const auto element = static_cast<Kind>(reader.number<std::uint32_t>());
     // Arrays of arrays occur in no published model.
-    if (element == Kind::Array || element > Kind::F64) reader.fail("an array holds elements of an unknown type");
+    if (element == Kind::Array || element > Kind::F64)
+        reader.fail("an array holds elements of an unknown type");
     const auto count = reader.count(bytesOf(element), "array elements");
     if (element == Kind::String) {
         GgufFile::Strings list;
@@ -104,18 +133,30 @@ GgufFile::Value valueOf(Reader& reader, Kind kind) {
 
 DType typeOf(std::uint32_t id) {
     switch (id) {
-        case 0: return DType::F32;
-        case 1: return DType::F16;
-        case 2: return DType::Q4_0;
-        case 3: return DType::Q4_1;
-        case 8: return DType::Q8_0;
-        case 24: return DType::I8;
-        case 25: return DType::I16;
-        case 26: return DType::I32;
-        case 27: return DType::I64;
-        case 28: return DType::F64;
-        case 30: return DType::BF16;
-        default: return DType::Other;
+        case 0:
+            return DType::F32;
+        case 1:
+            return DType::F16;
+        case 2:
+            return DType::Q4_0;
+        case 3:
+            return DType::Q4_1;
+        case 8:
+            return DType::Q8_0;
+        case 24:
+            return DType::I8;
+        case 25:
+            return DType::I16;
+        case 26:
+            return DType::I32;
+        case 27:
+            return DType::I64;
+        case 28:
+            return DType::F64;
+        case 30:
+            return DType::BF16;
+        default:
+            return DType::Other;
     }
 }
 
@@ -127,20 +168,23 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::filesystem::path& path
     std::shared_ptr<GgufFile> result(new GgufFile(path));
     const auto bytes = result->m_file.bytes();
     Reader reader(bytes, path.string());
-    if (bytes.size() < 24 || std::memcmp(bytes.data(), "GGUF", 4) != 0) reader.fail("this is not a GGUF file");
+    if (bytes.size() < 24 || std::memcmp(bytes.data(), "GGUF", 4) != 0)
+        reader.fail("this is not a GGUF file");
     reader.number<std::uint32_t>();
     const auto version = reader.number<std::uint32_t>();
     if (version != 2 && version != 3)
-        throw Error(ErrorCode::UnsupportedVersion, "the file is GGUF version " + std::to_string(version) + ", only 2 and 3 are known",
+        throw Error(ErrorCode::UnsupportedVersion,
+                    "the file is GGUF version " + std::to_string(version) + ", only 2 and 3 are known",
                     path.string(), {{"convert the model again with a current converter", "", ""}});
-    // A tensor's entry has at least a name's length, a number of dimensions, a type and an offset; a key its length,
-    // type and a byte of value.
+    // A tensor's entry has at least a name's length, a number of dimensions, a type and an offset; a key its
+    // length, type and a byte of value.
     const auto tensorCount = reader.count(24, "tensors");
     const auto keyCount = reader.count(13, "metadata keys");
     for (std::uint64_t i = 0; i < keyCount; ++i) {
         const std::string key(reader.string());
         auto value = valueOf(reader, static_cast<Kind>(reader.number<std::uint32_t>()));
-        if (!result->m_metadata.emplace(key, std::move(value)).second) reader.fail("the metadata key '" + key + "' occurs twice");
+        if (!result->m_metadata.emplace(key, std::move(value)).second)
+            reader.fail("the metadata key '" + key + "' occurs twice");
     }
     std::int64_t alignment = 32;
     if (result->find("general.alignment")) alignment = result->integer("general.alignment");
@@ -152,7 +196,8 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::filesystem::path& path
         TensorInfo info;
         info.name = reader.string();
         const auto dimensions = reader.number<std::uint32_t>();
-        if (dimensions > 4) reader.fail("the tensor " + info.name + " has " + std::to_string(dimensions) + " dimensions");
+        if (dimensions > 4)
+            reader.fail("the tensor " + info.name + " has " + std::to_string(dimensions) + " dimensions");
         for (std::uint32_t d = 0; d < dimensions; ++d)
             info.shape.insert(info.shape.begin(), static_cast<std::int64_t>(reader.number<std::uint64_t>()));
         const auto type = reader.number<std::uint32_t>();
@@ -160,8 +205,10 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::filesystem::path& path
         info.offset = reader.number<std::uint64_t>();
         const auto elements = checkedElements(info.shape, path.string() + ", tensor " + info.name);
         if (info.dtype == DType::Other)
-            throw Error(ErrorCode::UnsupportedVersion, "the tensor has GGUF's element type " + std::to_string(type) + ", which is not supported",
-                        path.string() + ", tensor " + info.name, {{kTypeAdvice, "", ""}});
+            throw Error(
+                ErrorCode::UnsupportedVersion,
+                "the tensor has GGUF's element type " + std::to_string(type) + ", which is not supported",
+                path.string() + ", tensor " + info.name, {{kTypeAdvice, "", ""}});
         if (dimensions > 0 && info.shape.back() % dtypeBlock(info.dtype) != 0)
             reader.fail("a row of the tensor " + info.name + " is not a whole number of blocks");
         info.bytes = storedBytes(info.dtype, elements);
@@ -171,11 +218,14 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::filesystem::path& path
     const auto unit = static_cast<std::uint64_t>(alignment);
     const auto begin = (reader.offset() + unit - 1) / unit * unit;
     for (auto& info : result->m_tensors) {
-        if (begin > bytes.size() || info.offset > bytes.size() - begin || info.bytes > bytes.size() - begin - info.offset)
+        if (begin > bytes.size() || info.offset > bytes.size() - begin ||
+            info.bytes > bytes.size() - begin - info.offset)
             throw Error(ErrorCode::Corrupt,
-                        "the tensor's " + std::to_string(info.bytes) + " bytes lie beyond the end of the file (" +
-                            std::to_string(bytes.size()) + " bytes)",
-                        path.string() + ", tensor " + info.name, {{"the file was cut off: fetch or copy it again", "", ""}});
+                        "the tensor's " + std::to_string(info.bytes) +
+                            " bytes lie beyond the end of the file (" + std::to_string(bytes.size()) +
+                            " bytes)",
+                        path.string() + ", tensor " + info.name,
+                        {{"the file was cut off: fetch or copy it again", "", ""}});
         info.offset += begin;
     }
     std::vector<const TensorInfo*> byOffset;
@@ -184,7 +234,9 @@ std::shared_ptr<const GgufFile> GgufFile::open(const std::filesystem::path& path
     std::sort(byOffset.begin(), byOffset.end(), [](auto* a, auto* b) { return a->offset < b->offset; });
     for (std::size_t i = 1; i < byOffset.size(); ++i)
         if (byOffset[i]->offset < byOffset[i - 1]->offset + byOffset[i - 1]->bytes)
-            throw Error(ErrorCode::Corrupt, "the tensors " + byOffset[i - 1]->name + " and " + byOffset[i]->name + " overlap", path.string());
+            throw Error(ErrorCode::Corrupt,
+                        "the tensors " + byOffset[i - 1]->name + " and " + byOffset[i]->name + " overlap",
+                        path.string());
     return result;
 }
 
@@ -199,21 +251,33 @@ const T& typed(const GgufFile& file, std::string_view key, const char* what) {
     const auto* value = file.find(key);
     const auto* found = value ? std::get_if<T>(value) : nullptr;
     if (!found)
-        throw Error(ErrorCode::Corrupt, "the metadata key '" + std::string(key) + "' is " + (value ? "not " + std::string(what) : "missing"),
+        throw Error(ErrorCode::Corrupt,
+                    "the metadata key '" + std::string(key) + "' is " +
+                        (value ? "not " + std::string(what) : "missing"),
                     file.path().string());
     return *found;
 }
 }  // namespace
 
-std::int64_t GgufFile::integer(std::string_view key) const { return typed<std::int64_t>(*this, key, "a whole number"); }
-double GgufFile::real(std::string_view key) const { return typed<double>(*this, key, "a number"); }
-std::string GgufFile::text(std::string_view key) const { return std::string(typed<std::string_view>(*this, key, "a text")); }
-const GgufFile::Strings& GgufFile::strings(std::string_view key) const { return typed<Strings>(*this, key, "a list of texts"); }
+std::int64_t GgufFile::integer(std::string_view key) const {
+    return typed<std::int64_t>(*this, key, "a whole number");
+}
+double GgufFile::real(std::string_view key) const {
+    return typed<double>(*this, key, "a number");
+}
+std::string GgufFile::text(std::string_view key) const {
+    return std::string(typed<std::string_view>(*this, key, "a text"));
+}
+const GgufFile::Strings& GgufFile::strings(std::string_view key) const {
+    return typed<Strings>(*this, key, "a list of texts");
+}
 
 std::span<const std::byte> GgufFile::raw(const TensorInfo& tensor) const {
     return m_file.bytes().subspan(tensor.offset, tensor.bytes);
 }
 
-void GgufFile::release(const TensorInfo& tensor) const { m_file.release(tensor.offset, tensor.bytes); }
+void GgufFile::release(const TensorInfo& tensor) const {
+    m_file.release(tensor.offset, tensor.bytes);
+}
 
 }  // namespace tessera

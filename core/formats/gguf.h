@@ -14,8 +14,8 @@
 
 namespace tessera {
 
-/// A GGUF file of version 2 or 3, memory-mapped: its metadata and its tensors under their own names ("blk.0.attn_q.weight").
-/// Shapes are turned round, outermost first.
+/// A GGUF file of version 2 or 3, memory-mapped: its metadata and its tensors under their own names
+/// ("blk.0.attn_q.weight"). Shapes are turned round, outermost first.
 class GgufFile : public TensorSource {
   public:
     /// Strings of an array, pointing into the mapped file.
@@ -24,8 +24,8 @@ class GgufFile : public TensorSource {
     using Reals = std::vector<double>;
     using Value = std::variant<std::int64_t, double, bool, std::string_view, Strings, Integers, Reals>;
 
-    /// Throws Error{Corrupt, UnsupportedVersion} naming the byte offset. Counts and lengths are checked against the
-    /// file's size before anything is allocated.
+    /// Throws Error{Corrupt, UnsupportedVersion} naming the byte offset. Counts and lengths are checked
+    /// against the file's size before anything is allocated.
     static std::shared_ptr<const GgufFile> open(const std::filesystem::path& path);
 
     const std::filesystem::path& path() const { return m_file.path(); }

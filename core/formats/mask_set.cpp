@@ -16,7 +16,8 @@ constexpr const char* kMetaName = "__meta__";
 std::string utf8Of(const NpyArray& text) {
     std::string out;
     for (std::size_t i = 0; i + 4 <= text.data.size(); i += 4) {
-        const std::uint32_t c = text.data[i] | text.data[i + 1] << 8 | text.data[i + 2] << 16 | std::uint32_t(text.data[i + 3]) << 24;
+        const std::uint32_t c = text.data[i] | text.data[i + 1] << 8 | text.data[i + 2] << 16 |
+                                std::uint32_t(text.data[i + 3]) << 24;
         if (c == 0) break;
         if (c < 0x80) {
             out += static_cast<char>(c);
@@ -82,8 +83,12 @@ MaskSet readMasks(const std::filesystem::path& path) {
         }
         const auto shape = reader.read(name + kShapeSuffix);
         if (array.type != "u1" || array.shape.size() != 1 || shape.type != "i8" || shape.elements() != 2)
-            throw Error(ErrorCode::Corrupt, "this is no packed mask: it needs one-dimensional uint8 bits and an int64 shape of two", where,
-                        {{"use a mask file written by 'tessera-cli export --format npz' or by PATCH's release", "", ""}});
+            throw Error(
+                ErrorCode::Corrupt,
+                "this is no packed mask: it needs one-dimensional uint8 bits and an int64 shape of two",
+                where,
+                {{"use a mask file written by 'tessera-cli export --format npz' or by PATCH's release", "",
+                  ""}});
         std::int64_t sizes[2];
         for (int i = 0; i < 2; ++i) {
             std::uint64_t value = 0;
@@ -93,8 +98,9 @@ MaskSet readMasks(const std::filesystem::path& path) {
         const auto elements = checkedElements(sizes, where);
         if (static_cast<std::uint64_t>(elements) / 8 + (elements % 8 != 0) != array.data.size())
             throw Error(ErrorCode::Corrupt,
-                        "the mask has " + std::to_string(array.data.size()) + " bytes, its shape " + std::to_string(sizes[0]) + " x " +
-                            std::to_string(sizes[1]) + " needs " + std::to_string((elements + 7) / 8),
+                        "the mask has " + std::to_string(array.data.size()) + " bytes, its shape " +
+                            std::to_string(sizes[0]) + " x " + std::to_string(sizes[1]) + " needs " +
+                            std::to_string((elements + 7) / 8),
                         where);
         if (elements % 8 != 0 && (array.data.back() & (0xff >> (elements % 8))) != 0)
             throw Error(ErrorCode::Corrupt, "bits are set beyond the mask's last weight", where);
@@ -115,7 +121,8 @@ void writeMasks(const std::filesystem::path& path, const MaskSet& set) {
         NpyArray shape{"i8", {2}, std::vector<std::uint8_t>(16)};
         for (int i = 0; i < 2; ++i)
             for (int b = 0; b < 8; ++b)
-                shape.data[static_cast<std::size_t>(8 * i + b)] = static_cast<std::uint8_t>((i == 0 ? mask.rows : mask.cols) >> (8 * b));
+                shape.data[static_cast<std::size_t>(8 * i + b)] =
+                    static_cast<std::uint8_t>((i == 0 ? mask.rows : mask.cols) >> (8 * b));
         arrays[name + kShapeSuffix] = std::move(shape);
     }
     arrays[kMetaName] = textArray(set.meta.dump(-1, ' ', true));

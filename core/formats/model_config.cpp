@@ -166,10 +166,13 @@ void ModelConfig::validate(const std::string& where) const {
     within("num_key_value_heads", kvHeads, 1 << 14);
     within("head_dim", headDim, 1 << 14);
     within("max_position_embeddings", maxPositions, std::int64_t(1) << 32);
-    if (heads % kvHeads != 0) corrupt("num_key_value_heads", "does not divide \"num_attention_heads\"", where);
+    if (heads % kvHeads != 0)
+        corrupt("num_key_value_heads", "does not divide \"num_attention_heads\"", where);
     if (headDim % 2 != 0) corrupt("head_dim", "is odd, but rotary positions turn pairs", where);
-    if (!std::isfinite(rmsEps) || rmsEps < 0) corrupt("rms_norm_eps", "is not a finite number of zero or more", where);
-    if (!std::isfinite(ropeTheta) || ropeTheta <= 0) corrupt("rope_theta", "is not a finite positive number", where);
+    if (!std::isfinite(rmsEps) || rmsEps < 0)
+        corrupt("rms_norm_eps", "is not a finite number of zero or more", where);
+    if (!std::isfinite(ropeTheta) || ropeTheta <= 0)
+        corrupt("rope_theta", "is not a finite positive number", where);
     for (const auto& [key, id] : {std::pair{"bos_token_id", bosToken}, std::pair{"eos_token_id", eosToken}})
         if (id < -1 || id >= vocabSize) corrupt(key, "is outside the vocabulary", where);
 }
@@ -191,7 +194,8 @@ std::vector<PrunableMatrix> prunableMatrices(const ModelConfig& config) {
     for (int block = 0; block < config.layers; ++block) {
         const std::string prefix = "model.layers." + std::to_string(block) + ".";
         const auto add = [&](const char* part, const char* projection, std::int64_t rows, std::int64_t cols) {
-            matrices.push_back({prefix + part + "." + projection + "_proj.weight", projection, block, rows, cols});
+            matrices.push_back(
+                {prefix + part + "." + projection + "_proj.weight", projection, block, rows, cols});
         };
         add("self_attn", "q", queries, hidden);
         add("self_attn", "k", keys, hidden);

@@ -24,8 +24,10 @@ void checkTensors(const ModelConfig& config, const TensorSource& tensors, const 
             for (const auto size : sizes) list += (list.empty() ? "" : " x ") + std::to_string(size);
             return list;
         };
-        throw Error(ErrorCode::Corrupt, "the tensor " + name + " is " + text(info->shape) + ", the configuration says " + text(shape), where,
-                    {{"use the config.json that belongs to these weights", "", ""}});
+        throw Error(
+            ErrorCode::Corrupt,
+            "the tensor " + name + " is " + text(info->shape) + ", the configuration says " + text(shape),
+            where, {{"use the config.json that belongs to these weights", "", ""}});
     };
     check("model.embed_tokens.weight", {config.vocabSize, config.hiddenSize});
     check("model.norm.weight", {config.hiddenSize});
@@ -46,9 +48,11 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path) {
     model.m_path = path;
     if (!fs::exists(path))
         throw Error(ErrorCode::NotFound, "there is no model here", path.string(),
-                    {{"name a Hugging Face folder, a .gguf file, or a model that 'tessera-cli models' lists", "model", ""}});
+                    {{"name a Hugging Face folder, a .gguf file, or a model that 'tessera-cli models' lists",
+                      "model", ""}});
     if (!fs::is_directory(path)) {
-        if (path.extension() == ".safetensors" && fs::exists(path.parent_path() / "config.json")) return open(path.parent_path());
+        if (path.extension() == ".safetensors" && fs::exists(path.parent_path() / "config.json"))
+            return open(path.parent_path());
         const auto file = GgufFile::open(path);
         model.m_gguf = file;
         model.m_config = configFromGguf(*file);
@@ -56,13 +60,17 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path) {
         model.m_fileBytes = file->fileBytes();
     } else {
         if (!fs::exists(path / "config.json"))
-            throw Error(ErrorCode::NotFound, "the folder holds no config.json", path.string(),
-                        {{"name a folder with config.json, tokenizer.json and safetensors weights", "model", ""}});
-        model.m_config = ModelConfig::fromJson(readJsonFile(path / "config.json"), (path / "config.json").string());
+            throw Error(
+                ErrorCode::NotFound, "the folder holds no config.json", path.string(),
+                {{"name a folder with config.json, tokenizer.json and safetensors weights", "model", ""}});
+        model.m_config =
+            ModelConfig::fromJson(readJsonFile(path / "config.json"), (path / "config.json").string());
         const auto index = path / "model.safetensors.index.json", single = path / "model.safetensors";
         if (!fs::exists(index) && !fs::exists(single))
-            throw Error(ErrorCode::NotFound, "the folder holds neither model.safetensors nor model.safetensors.index.json", path.string(),
-                        {{"fetch the model's safetensors weights (pickled .bin files are not read)", "", ""}});
+            throw Error(
+                ErrorCode::NotFound,
+                "the folder holds neither model.safetensors nor model.safetensors.index.json", path.string(),
+                {{"fetch the model's safetensors weights (pickled .bin files are not read)", "", ""}});
         const auto file = SafetensorsFile::open(fs::exists(single) ? single : index);
         model.m_tensors = file;
         model.m_fileBytes = file->fileBytes();
@@ -83,8 +91,7 @@ std::string ModelFiles::fingerprint() const {
         hash.add(line + "\n");
         const auto bytes = m_tensors->raw(*info);
         const auto part = std::min<std::size_t>(bytes.size(), 4096);
-        for (const auto piece : {bytes.first(part), bytes.last(part)})
-            hash.add(piece);
+        for (const auto piece : {bytes.first(part), bytes.last(part)}) hash.add(piece);
     }
     return hash.hex();
 }

@@ -24,8 +24,10 @@ constexpr zip_uint16_t kDosDate = 1 << 5 | 1;
     throw Error(ErrorCode::Corrupt, what, where, {{"copy or make the file again", "", ""}});
 }
 
-/// The value of a key in the header's Python literal: {'descr': '|u1', 'fortran_order': False, 'shape': (3,), }.
-std::string literal(const std::string& header, const std::string& key, char open, char close, const std::string& where) {
+/// The value of a key in the header's Python literal: {'descr': '|u1', 'fortran_order': False, 'shape': (3,),
+/// }.
+std::string literal(const std::string& header, const std::string& key, char open, char close,
+                    const std::string& where) {
     const auto at = header.find("'" + key + "'");
     const auto begin = at == std::string::npos ? at : header.find(open, header.find(':', at));
     const auto end = begin == std::string::npos ? begin : header.find(close, begin + 1);
@@ -37,18 +39,22 @@ std::size_t elementBytes(const std::string& type, const std::string& where) {
     const auto size = std::strtoull(type.c_str() + 1, nullptr, 10);
     if (type.size() < 2 || size > (1u << 30)) corrupt("the array has the impossible type " + type, where);
     if (type[0] == 'U') return size * 4;
-    if (std::string("uifb").find(type[0]) == std::string::npos || (size != 1 && size != 2 && size != 4 && size != 8))
-        throw Error(ErrorCode::UnsupportedVersion, "the array holds elements of type '" + type + "', which are not read", where,
+    if (std::string("uifb").find(type[0]) == std::string::npos ||
+        (size != 1 && size != 2 && size != 4 && size != 8))
+        throw Error(ErrorCode::UnsupportedVersion,
+                    "the array holds elements of type '" + type + "', which are not read", where,
                     {{"save it with plain numbers", "", ""}});
     return size;
 }
 
 std::string npyHeader(const NpyArray& array) {
     std::string shape;
-    for (const auto size : array.shape) shape += std::to_string(size) + (array.shape.size() == 1 ? "," : ", ");
+    for (const auto size : array.shape)
+        shape += std::to_string(size) + (array.shape.size() == 1 ? "," : ", ");
     if (array.shape.size() > 1) shape.resize(shape.size() - 2);
     const auto order = array.type == "u1" || array.type == "i1" || array.type == "b1" ? "|" : "<";
-    std::string text = "{'descr': '" + std::string(order) + array.type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+    std::string text = "{'descr': '" + std::string(order) + array.type +
+                       "', 'fortran_order': False, 'shape': (" + shape + "), }";
     text.append((64 - (10 + text.size() + 1) % 64) % 64, ' ');
     text += '\n';
     std::string header("\x93NUMPY\x01\x00", 8);
@@ -59,7 +65,9 @@ std::string npyHeader(const NpyArray& array) {
 
 }  // namespace
 
-std::int64_t NpyArray::elements() const { return checkedElements(shape, "npz"); }
+std::int64_t NpyArray::elements() const {
+    return checkedElements(shape, "npz");
+}
 
 struct NpzReader::Archive {
     zip_t* zip = nullptr;
@@ -68,15 +76,18 @@ struct NpzReader::Archive {
     }
 };
 
-NpzReader::NpzReader(const std::filesystem::path& path) : m_path(path), m_archive(std::make_unique<Archive>()) {
-    if (!std::filesystem::exists(path)) throw Error(ErrorCode::NotFound, "there is no such file", path.string());
+NpzReader::NpzReader(const std::filesystem::path& path)
+    : m_path(path), m_archive(std::make_unique<Archive>()) {
+    if (!std::filesystem::exists(path))
+        throw Error(ErrorCode::NotFound, "there is no such file", path.string());
     int reason = 0;
     m_archive->zip = zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &reason);
     if (!m_archive->zip) corrupt("this is not a npz archive, or it was cut off", path.string());
     for (zip_int64_t i = 0, count = zip_get_num_entries(m_archive->zip, 0); i < count; ++i) {
         const char* name = zip_get_name(m_archive->zip, static_cast<zip_uint64_t>(i), 0);
         std::string text = name ? name : "";
-        if (text.size() < 5 || !text.ends_with(".npy")) corrupt("the archive holds '" + text + "', which is no array", path.string());
+        if (text.size() < 5 || !text.ends_with(".npy"))
+            corrupt("the archive holds '" + text + "', which is no array", path.string());
         m_names.push_back(text.substr(0, text.size() - 4));
     }
 }
@@ -87,7 +98,8 @@ NpyArray NpzReader::read(const std::string& name) const {
     const auto where = m_path.string() + ", array " + name;
     const auto file = name + ".npy";
     zip_stat_t stat;
-    if (zip_stat(m_archive->zip, file.c_str(), 0, &stat) != 0) throw Error(ErrorCode::NotFound, "the archive has no such array", where);
+    if (zip_stat(m_archive->zip, file.c_str(), 0, &stat) != 0)
+        throw Error(ErrorCode::NotFound, "the archive has no such array", where);
     if (!(stat.valid & ZIP_STAT_SIZE) || stat.size > kMostEntryBytes || stat.size / 2048 > stat.comp_size)
         corrupt("the array claims " + std::to_string(stat.size) + " bytes", where);
     zip_file_t* entry = zip_fopen(m_archive->zip, file.c_str(), 0);
@@ -102,16 +114,21 @@ NpyArray NpzReader::read(const std::string& name) const {
     const bool good = zip_fclose(entry) == 0 && have == stat.size;
     if (!good) corrupt("the array's bytes are damaged", where);
 
-    if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0) corrupt("the entry is no numpy array", where);
+    if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0)
+        corrupt("the entry is no numpy array", where);
     const std::size_t begin = bytes[6] == 1 ? 10 : 12;
-    const std::size_t length = bytes[6] == 1 ? bytes[8] | bytes[9] << 8
-                                             : bytes[8] | bytes[9] << 8 | bytes[10] << 16 | std::size_t(bytes[11]) << 24;
-    if (bytes[6] < 1 || bytes[6] > 3 || length > bytes.size() - begin) corrupt("the array's header is damaged", where);
-    const std::string header(bytes.begin() + static_cast<std::ptrdiff_t>(begin), bytes.begin() + static_cast<std::ptrdiff_t>(begin + length));
+    const std::size_t length =
+        bytes[6] == 1 ? bytes[8] | bytes[9] << 8
+                      : bytes[8] | bytes[9] << 8 | bytes[10] << 16 | std::size_t(bytes[11]) << 24;
+    if (bytes[6] < 1 || bytes[6] > 3 || length > bytes.size() - begin)
+        corrupt("the array's header is damaged", where);
+    const std::string header(bytes.begin() + static_cast<std::ptrdiff_t>(begin),
+                             bytes.begin() + static_cast<std::ptrdiff_t>(begin + length));
     NpyArray array;
     const auto descr = literal(header, "descr", '\'', '\'', where);
     if (descr.size() < 3 || descr[0] == '>')
-        throw Error(ErrorCode::UnsupportedVersion, "the array holds elements of type '" + descr + "', which are not read", where);
+        throw Error(ErrorCode::UnsupportedVersion,
+                    "the array holds elements of type '" + descr + "', which are not read", where);
     array.type = descr.substr(1);
     const auto shape = literal(header, "shape", '(', ')', where);
     for (const char* at = shape.c_str(); *at;) {
@@ -125,13 +142,14 @@ NpyArray NpzReader::read(const std::string& name) const {
         at = end;
     }
     if (header.find("'fortran_order': True") != std::string::npos && array.shape.size() > 1)
-        throw Error(ErrorCode::UnsupportedVersion, "the array is in Fortran order", where, {{"save it with numpy.ascontiguousarray", "", ""}});
+        throw Error(ErrorCode::UnsupportedVersion, "the array is in Fortran order", where,
+                    {{"save it with numpy.ascontiguousarray", "", ""}});
     const auto element = elementBytes(array.type, where);
     const auto elements = static_cast<std::uint64_t>(checkedElements(array.shape, where));
     const auto data = bytes.size() - begin - length;
     if ((element == 0 ? data != 0 : elements != data / element || data % element != 0))
-        corrupt("the array has " + std::to_string(data) + " bytes of data, its shape needs " + std::to_string(elements) + " elements of " +
-                    std::to_string(element),
+        corrupt("the array has " + std::to_string(data) + " bytes of data, its shape needs " +
+                    std::to_string(elements) + " elements of " + std::to_string(element),
                 where);
     array.data.assign(bytes.end() - static_cast<std::ptrdiff_t>(data), bytes.end());
     return array;
@@ -152,7 +170,8 @@ void writeNpz(const std::filesystem::path& path, const std::map<std::string, Npy
         contents.back().append(reinterpret_cast<const char*>(array.data.data()), array.data.size());
         zip_source_t* source = zip_source_buffer(zip, contents.back().data(), contents.back().size(), 0);
         const auto index = zip_file_add(zip, (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
-        good = good && index >= 0 && zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), ZIP_CM_DEFLATE, 1) == 0 &&
+        good = good && index >= 0 &&
+               zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), ZIP_CM_DEFLATE, 1) == 0 &&
                zip_file_set_dostime(zip, static_cast<zip_uint64_t>(index), 0, kDosDate, 0) == 0;
     }
     if (!good || zip_close(zip) != 0) {

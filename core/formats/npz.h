@@ -9,7 +9,8 @@
 
 namespace tessera {
 
-/// One numpy array: C order, little-endian. `type` is numpy's descr without byte order: "u1", "i8", "f4", "U123".
+/// One numpy array: C order, little-endian. `type` is numpy's descr without byte order: "u1", "i8", "f4",
+/// "U123".
 struct NpyArray {
     std::string type;
     std::vector<std::int64_t> shape;
@@ -29,8 +30,8 @@ class NpzReader {
 
     /// Array names (without ".npy"), in the archive's order.
     const std::vector<std::string>& names() const { return m_names; }
-    /// Throws Error{Corrupt} on a damaged entry, Error{UnsupportedVersion} on object arrays, Fortran order of more
-    /// than one dimension, or big-endian numbers.
+    /// Throws Error{Corrupt} on a damaged entry, Error{UnsupportedVersion} on object arrays, Fortran order of
+    /// more than one dimension, or big-endian numbers.
     NpyArray read(const std::string& name) const;
 
   private:

@@ -17,9 +17,10 @@ struct TypeName {
     const char* name;
     DType dtype;
 };
-constexpr TypeName kTypes[] = {{"F32", DType::F32}, {"F16", DType::F16}, {"BF16", DType::BF16}, {"F64", DType::F64},
-                               {"I8", DType::I8},   {"U8", DType::U8},   {"I16", DType::I16},   {"I32", DType::I32},
-                               {"I64", DType::I64}, {"BOOL", DType::Bool}};
+constexpr TypeName kTypes[] = {{"F32", DType::F32},  {"F16", DType::F16}, {"BF16", DType::BF16},
+                               {"F64", DType::F64},  {"I8", DType::I8},   {"U8", DType::U8},
+                               {"I16", DType::I16},  {"I32", DType::I32}, {"I64", DType::I64},
+                               {"BOOL", DType::Bool}};
 
 DType typeOf(const std::string& name) {
     for (const auto& type : kTypes)
@@ -30,7 +31,8 @@ DType typeOf(const std::string& name) {
 const char* nameOf(DType dtype) {
     for (const auto& type : kTypes)
         if (dtype == type.dtype) return type.name;
-    throw Error(ErrorCode::InvalidInput, std::string("safetensors cannot hold elements of type ") + dtypeName(dtype));
+    throw Error(ErrorCode::InvalidInput,
+                std::string("safetensors cannot hold elements of type ") + dtypeName(dtype));
 }
 
 [[noreturn]] void corrupt(const std::string& what, const std::string& where) {
@@ -50,11 +52,14 @@ void SafetensorsFile::addFile(const std::filesystem::path& path) {
     const MappedFile file(path);
     const auto bytes = file.bytes();
     const auto where = path.string();
-    if (bytes.size() < 8) corrupt("the file ends before its header: it has " + std::to_string(bytes.size()) + " bytes", where);
+    if (bytes.size() < 8)
+        corrupt("the file ends before its header: it has " + std::to_string(bytes.size()) + " bytes", where);
     std::uint64_t headerBytes = 0;
     std::memcpy(&headerBytes, bytes.data(), 8);
     if (headerBytes > kMostHeaderBytes || headerBytes > bytes.size() - 8)
-        corrupt("the header claims " + std::to_string(headerBytes) + " bytes, the file has " + std::to_string(bytes.size()), where);
+        corrupt("the header claims " + std::to_string(headerBytes) + " bytes, the file has " +
+                    std::to_string(bytes.size()),
+                where);
     const auto header = parseJson({reinterpret_cast<const char*>(bytes.data()) + 8, headerBytes}, where);
     if (!header.is_object()) corrupt("the header is not an object", where);
 
@@ -63,19 +68,21 @@ void SafetensorsFile::addFile(const std::filesystem::path& path) {
     for (const auto& [name, entry] : header.items()) {
         if (name == "__metadata__") continue;
         const auto here = where + ", tensor " + name;
-        if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() || !entry.contains("shape") ||
-            !entry["shape"].is_array() || !entry.contains("data_offsets") || !entry["data_offsets"].is_array() ||
-            entry["data_offsets"].size() != 2)
+        if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
+            !entry.contains("shape") || !entry["shape"].is_array() || !entry.contains("data_offsets") ||
+            !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2)
             corrupt("the tensor's entry lacks dtype, shape or data_offsets", here);
         TensorInfo info;
         info.name = name;
         info.dtype = typeOf(entry["dtype"].get<std::string>());
-        for (const auto& size : entry["shape"]) info.shape.push_back(static_cast<std::int64_t>(unsignedOf(size, here)));
+        for (const auto& size : entry["shape"])
+            info.shape.push_back(static_cast<std::int64_t>(unsignedOf(size, here)));
         const auto elements = checkedElements(info.shape, here);
-        const auto first = unsignedOf(entry["data_offsets"][0], here), last = unsignedOf(entry["data_offsets"][1], here);
+        const auto first = unsignedOf(entry["data_offsets"][0], here),
+                   last = unsignedOf(entry["data_offsets"][1], here);
         if (first > last || last > room)
-            corrupt("the tensor's bytes " + std::to_string(first) + " to " + std::to_string(last) + " lie outside the file's " +
-                        std::to_string(room),
+            corrupt("the tensor's bytes " + std::to_string(first) + " to " + std::to_string(last) +
+                        " lie outside the file's " + std::to_string(room),
                     here);
         info.bytes = last - first;
         if (info.dtype != DType::Other && storedBytes(info.dtype, elements) != info.bytes)
@@ -117,9 +124,11 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesyst
     for (const auto& shard : shards) result->addFile(path.parent_path() / shard);
     std::set<std::string> names;
     for (const auto& info : result->m_tensors)
-        if (!names.insert(info.name).second) corrupt("two shards hold the tensor " + info.name, path.string());
+        if (!names.insert(info.name).second)
+            corrupt("two shards hold the tensor " + info.name, path.string());
     for (const auto& [name, shard] : index["weight_map"].items())
-        if (!names.contains(name)) corrupt("the tensor " + name + " is not in its shard " + shard.get<std::string>(), path.string());
+        if (!names.contains(name))
+            corrupt("the tensor " + name + " is not in its shard " + shard.get<std::string>(), path.string());
     return result;
 }
 
@@ -139,7 +148,8 @@ std::uint64_t SafetensorsFile::fileBytes() const {
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path) : m_file(path) {}
 
-void SafetensorsWriter::declare(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape) {
+void SafetensorsWriter::declare(const std::string& name, DType dtype,
+                                const std::vector<std::int64_t>& shape) {
     nameOf(dtype);
     m_entries.push_back({name, dtype, shape, storedBytes(dtype, checkedElements(shape, name))});
 }
@@ -149,7 +159,8 @@ void SafetensorsWriter::writeHeader() {
     if (!m_metadata.empty()) header["__metadata__"] = m_metadata;
     std::uint64_t at = 0;
     for (const auto& entry : m_entries) {
-        header[entry.name] = {{"dtype", nameOf(entry.dtype)}, {"shape", entry.shape}, {"data_offsets", {at, at + entry.bytes}}};
+        header[entry.name] = {
+            {"dtype", nameOf(entry.dtype)}, {"shape", entry.shape}, {"data_offsets", {at, at + entry.bytes}}};
         at += entry.bytes;
     }
     auto text = header.dump();
@@ -163,7 +174,8 @@ void SafetensorsWriter::writeHeader() {
 
 void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> bytes) {
     if (!m_headerWritten) writeHeader();
-    if (m_written >= m_entries.size() || m_entries[m_written].name != name || m_entries[m_written].bytes != bytes.size())
+    if (m_written >= m_entries.size() || m_entries[m_written].name != name ||
+        m_entries[m_written].bytes != bytes.size())
         throw Error(ErrorCode::Internal, "tensors are written in another order or size than declared", name);
     m_file.write(bytes);
     ++m_written;

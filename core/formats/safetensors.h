@@ -16,8 +16,9 @@ namespace tessera {
 /// One safetensors file or the shards that an index names, memory-mapped. Nothing but headers is read.
 class SafetensorsFile : public TensorSource {
   public:
-    /// `path` is a .safetensors file or a model.safetensors.index.json. Throws Error{Corrupt} naming the tensor
-    /// on a header that is too long, is no JSON, has overlapping or missing bytes, or an impossible shape.
+    /// `path` is a .safetensors file or a model.safetensors.index.json. Throws Error{Corrupt} naming the
+    /// tensor on a header that is too long, is no JSON, has overlapping or missing bytes, or an impossible
+    /// shape.
     static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
 
     const std::vector<TensorInfo>& tensors() const override { return m_tensors; }
@@ -32,8 +33,8 @@ class SafetensorsFile : public TensorSource {
     std::vector<TensorInfo> m_tensors;
 };
 
-/// Writes a safetensors file tensor by tensor, never holding more than the caller's: declare all, then write each
-/// in the order of declaration, then commit.
+/// Writes a safetensors file tensor by tensor, never holding more than the caller's: declare all, then write
+/// each in the order of declaration, then commit.
 class SafetensorsWriter {
   public:
     explicit SafetensorsWriter(const std::filesystem::path& path);

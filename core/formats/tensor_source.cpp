@@ -18,20 +18,34 @@ struct Layout {
 
 Layout layoutOf(DType dtype) {
     switch (dtype) {
-        case DType::F32: return {"f32", 1, 4};
-        case DType::F16: return {"f16", 1, 2};
-        case DType::BF16: return {"bf16", 1, 2};
-        case DType::F64: return {"f64", 1, 8};
-        case DType::I8: return {"i8", 1, 1};
-        case DType::U8: return {"u8", 1, 1};
-        case DType::I16: return {"i16", 1, 2};
-        case DType::I32: return {"i32", 1, 4};
-        case DType::I64: return {"i64", 1, 8};
-        case DType::Bool: return {"bool", 1, 1};
-        case DType::Q8_0: return {"q8_0", 32, 34};
-        case DType::Q4_0: return {"q4_0", 32, 18};
-        case DType::Q4_1: return {"q4_1", 32, 20};
-        case DType::Other: break;
+        case DType::F32:
+            return {"f32", 1, 4};
+        case DType::F16:
+            return {"f16", 1, 2};
+        case DType::BF16:
+            return {"bf16", 1, 2};
+        case DType::F64:
+            return {"f64", 1, 8};
+        case DType::I8:
+            return {"i8", 1, 1};
+        case DType::U8:
+            return {"u8", 1, 1};
+        case DType::I16:
+            return {"i16", 1, 2};
+        case DType::I32:
+            return {"i32", 1, 4};
+        case DType::I64:
+            return {"i64", 1, 8};
+        case DType::Bool:
+            return {"bool", 1, 1};
+        case DType::Q8_0:
+            return {"q8_0", 32, 34};
+        case DType::Q4_0:
+            return {"q4_0", 32, 18};
+        case DType::Q4_1:
+            return {"q4_1", 32, 20};
+        case DType::Other:
+            break;
     }
     return {"other", 1, 0};
 }
@@ -50,7 +64,8 @@ inline float widenF16(std::uint16_t bits) {
     const float subnormal = static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24f;
     const std::uint32_t bias = magnitude >= 0x7c00 ? 224u << 23 : 112u << 23;
     const std::uint32_t normal = (magnitude << 13) + bias;
-    return std::bit_cast<float>(sign | (magnitude < 0x0400 ? std::bit_cast<std::uint32_t>(subnormal) : normal));
+    return std::bit_cast<float>(sign |
+                                (magnitude < 0x0400 ? std::bit_cast<std::uint32_t>(subnormal) : normal));
 }
 
 template <typename T>
@@ -64,7 +79,8 @@ void widenAll(const std::byte* from, std::span<float> out) {
 void dequantizeQ8(const std::byte* from, std::span<float> out) {
     for (std::size_t i = 0; i < out.size(); i += 32, from += 34) {
         const float scale = widenF16(load<std::uint16_t>(from));
-        for (int j = 0; j < 32; ++j) out[i + j] = scale * static_cast<float>(static_cast<std::int8_t>(from[2 + j]));
+        for (int j = 0; j < 32; ++j)
+            out[i + j] = scale * static_cast<float>(static_cast<std::int8_t>(from[2 + j]));
     }
 }
 
@@ -95,9 +111,13 @@ void dequantizeQ4WithMinimum(const std::byte* from, std::span<float> out) {
 
 }  // namespace
 
-const char* dtypeName(DType dtype) { return layoutOf(dtype).name; }
+const char* dtypeName(DType dtype) {
+    return layoutOf(dtype).name;
+}
 
-std::int64_t dtypeBlock(DType dtype) { return layoutOf(dtype).block; }
+std::int64_t dtypeBlock(DType dtype) {
+    return layoutOf(dtype).block;
+}
 
 std::uint64_t storedBytes(DType dtype, std::int64_t elements) {
     const Layout layout = layoutOf(dtype);
@@ -127,10 +147,11 @@ std::int64_t TensorInfo::elements() const {
 void TensorSource::readF32(const TensorInfo& tensor, std::int64_t first, std::span<float> out) const {
     const Layout layout = layoutOf(tensor.dtype);
     if (layout.bytes == 0)
-        throw Error(ErrorCode::UnsupportedVersion, "this tensor's element type has no reading as numbers", tensor.name);
+        throw Error(ErrorCode::UnsupportedVersion, "this tensor's element type has no reading as numbers",
+                    tensor.name);
     const auto count = static_cast<std::int64_t>(out.size());
-    if (first < 0 || first > tensor.elements() || count > tensor.elements() - first || first % layout.block != 0 ||
-        count % layout.block != 0)
+    if (first < 0 || first > tensor.elements() || count > tensor.elements() - first ||
+        first % layout.block != 0 || count % layout.block != 0)
         throw Error(ErrorCode::Internal, "elements outside the tensor were asked for", tensor.name);
     const auto begin = static_cast<std::size_t>(first / layout.block) * layout.bytes;
     const auto length = static_cast<std::size_t>(count / layout.block) * layout.bytes;
@@ -148,7 +169,9 @@ const TensorInfo& TensorSource::at(const std::string& name) const {
     throw Error(ErrorCode::NotFound, "the model has no tensor of this name", name);
 }
 
-float bf16ToFloat(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t(bits) << 16); }
+float bf16ToFloat(std::uint16_t bits) {
+    return std::bit_cast<float>(std::uint32_t(bits) << 16);
+}
 
 std::uint16_t floatToBf16(float value) {
     const auto bits = std::bit_cast<std::uint32_t>(value);
@@ -158,7 +181,9 @@ std::uint16_t floatToBf16(float value) {
     return static_cast<std::uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded);
 }
 
-float f16ToFloat(std::uint16_t bits) { return widenF16(bits); }
+float f16ToFloat(std::uint16_t bits) {
+    return widenF16(bits);
+}
 
 std::uint16_t floatToF16(float value) {
     const auto bits = std::bit_cast<std::uint32_t>(value);
@@ -184,7 +209,9 @@ void dequantize(DType dtype, std::span<const std::byte> stored, std::span<float>
     const std::byte* from = stored.data();
     if (out.empty()) return;
     switch (dtype) {
-        case DType::F32: std::memcpy(out.data(), from, stored.size()); return;
+        case DType::F32:
+            std::memcpy(out.data(), from, stored.size());
+            return;
         case DType::F16:
             for (std::size_t i = 0; i < out.size(); ++i) out[i] = widenF16(load<std::uint16_t>(from + 2 * i));
             return;
@@ -192,24 +219,34 @@ void dequantize(DType dtype, std::span<const std::byte> stored, std::span<float>
             for (std::size_t i = 0; i < out.size(); ++i)
                 out[i] = std::bit_cast<float>(std::uint32_t(load<std::uint16_t>(from + 2 * i)) << 16);
             return;
-        case DType::F64: return widenAll<double>(from, out);
-        case DType::I8: return widenAll<std::int8_t>(from, out);
+        case DType::F64:
+            return widenAll<double>(from, out);
+        case DType::I8:
+            return widenAll<std::int8_t>(from, out);
         case DType::U8:
-        case DType::Bool: return widenAll<std::uint8_t>(from, out);
-        case DType::I16: return widenAll<std::int16_t>(from, out);
-        case DType::I32: return widenAll<std::int32_t>(from, out);
-        case DType::I64: return widenAll<std::int64_t>(from, out);
-        case DType::Q8_0: return dequantizeQ8(from, out);
-        case DType::Q4_0: return dequantizeQ4(from, out);
-        case DType::Q4_1: return dequantizeQ4WithMinimum(from, out);
-        case DType::Other: return;
+        case DType::Bool:
+            return widenAll<std::uint8_t>(from, out);
+        case DType::I16:
+            return widenAll<std::int16_t>(from, out);
+        case DType::I32:
+            return widenAll<std::int32_t>(from, out);
+        case DType::I64:
+            return widenAll<std::int64_t>(from, out);
+        case DType::Q8_0:
+            return dequantizeQ8(from, out);
+        case DType::Q4_0:
+            return dequantizeQ4(from, out);
+        case DType::Q4_1:
+            return dequantizeQ4WithMinimum(from, out);
+        case DType::Other:
+            return;
     }
 }
 
 void quantize(DType dtype, std::span<const float> values, std::span<std::byte> stored) {
     if (dtype != DType::F32 && dtype != DType::F16 && dtype != DType::BF16)
-        throw Error(ErrorCode::InvalidInput, std::string("tensors cannot be written as ") + dtypeName(dtype), "",
-                    {{"choose f32, f16 or bf16", "", ""}});
+        throw Error(ErrorCode::InvalidInput, std::string("tensors cannot be written as ") + dtypeName(dtype),
+                    "", {{"choose f32, f16 or bf16", "", ""}});
     if (storedBytes(dtype, static_cast<std::int64_t>(values.size())) != stored.size())
         throw Error(ErrorCode::Internal, "a tensor's bytes do not fit its elements");
     if (dtype == DType::F32) {

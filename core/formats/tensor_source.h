@@ -26,9 +26,9 @@ struct TensorInfo {
     std::string name;
     DType dtype = DType::Other;
     std::vector<std::int64_t> shape;
-    std::uint64_t bytes = 0;    ///< stored size
-    std::uint64_t offset = 0;   ///< from the beginning of its file
-    int file = 0;               ///< index of the file (shard)
+    std::uint64_t bytes = 0;   ///< stored size
+    std::uint64_t offset = 0;  ///< from the beginning of its file
+    int file = 0;              ///< index of the file (shard)
 
     std::int64_t elements() const;
 };
@@ -61,8 +61,8 @@ std::uint16_t floatToF16(float value);
 
 /// Stored elements -> f32; `stored` holds exactly out.size() elements. Needs no alignment.
 void dequantize(DType dtype, std::span<const std::byte> stored, std::span<float> out);
-/// f32 -> F32, F16 or BF16, rounding to nearest even; `stored` has exactly the room. Throws Error{InvalidInput}
-/// on another type.
+/// f32 -> F32, F16 or BF16, rounding to nearest even; `stored` has exactly the room. Throws
+/// Error{InvalidInput} on another type.
 void quantize(DType dtype, std::span<const float> values, std::span<std::byte> stored);
 
 }  // namespace tessera

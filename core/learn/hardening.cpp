@@ -44,14 +44,17 @@ void shutWeights(const std::vector<MaskParameters*>& group, std::int64_t zeros,
     for (std::size_t m = 0; m < group.size(); ++m) {
         const auto* logits = group[m]->logits().data_ptr<float>();
         for (std::size_t i = 0; i < shut[m].size(); ++i) {
-            if (logits[i] < threshold) shut[m][i] = 1;
-            else if (logits[i] == threshold && equal > 0) shut[m][i] = 1, --equal;
+            if (logits[i] < threshold)
+                shut[m][i] = 1;
+            else if (logits[i] == threshold && equal > 0)
+                shut[m][i] = 1, --equal;
         }
     }
 }
 
 /// Gates with many weights each: shut from the lowest up while that comes nearer to the budget.
-void shutTiles(const std::vector<MaskParameters*>& group, double zeros, std::vector<std::vector<std::uint8_t>>& shut) {
+void shutTiles(const std::vector<MaskParameters*>& group, double zeros,
+               std::vector<std::vector<std::uint8_t>>& shut) {
     std::vector<Candidate> order;
     for (std::size_t m = 0; m < group.size(); ++m) {
         const auto* logits = group[m]->logits().data_ptr<float>();
@@ -93,9 +96,12 @@ MaskSet hardenToBudget(const MaskList& masks, double sparsity, TargetScope scope
             single = single && mask->logits().numel() == mask->matrix().elements();
         }
         const double wanted = sparsity * static_cast<double>(weightsOf(group));
-        if (single) shutWeights(group, static_cast<std::int64_t>(std::floor(wanted)), shut);
-        else shutTiles(group, wanted, shut);
-        for (std::size_t m = 0; m < group.size(); ++m) set.masks[group[m]->matrix().name] = group[m]->harden(shut[m]);
+        if (single)
+            shutWeights(group, static_cast<std::int64_t>(std::floor(wanted)), shut);
+        else
+            shutTiles(group, wanted, shut);
+        for (std::size_t m = 0; m < group.size(); ++m)
+            set.masks[group[m]->matrix().name] = group[m]->harden(shut[m]);
     }
     return set;
 }
@@ -122,13 +128,17 @@ float budgetQuantile(const std::vector<MaskParameters*>& group, double sparsity)
     // The budget counts weights; what a shut gate contributes are the zeros behind it.
     double zerosPossible = 0;
     for (const auto* mask : group) {
-        if (mask->logits().numel() == mask->matrix().elements()) zerosPossible += static_cast<double>(mask->matrix().elements());
+        if (mask->logits().numel() == mask->matrix().elements())
+            zerosPossible += static_cast<double>(mask->matrix().elements());
         else
-            for (std::int64_t i = 0; i < mask->logits().numel(); ++i) zerosPossible += static_cast<double>(mask->zerosBehind(i));
+            for (std::int64_t i = 0; i < mask->logits().numel(); ++i)
+                zerosPossible += static_cast<double>(mask->zerosBehind(i));
     }
-    const double share = std::min(1.0, sparsity * static_cast<double>(weightsOf(group)) / std::max(1.0, zerosPossible));
+    const double share =
+        std::min(1.0, sparsity * static_cast<double>(weightsOf(group)) / std::max(1.0, zerosPossible));
     if (stride > 1) {
-        const auto nth = sample.begin() + static_cast<std::ptrdiff_t>(std::min<double>(share * sample.size(), sample.size() - 1.0));
+        const auto nth = sample.begin() + static_cast<std::ptrdiff_t>(
+                                              std::min<double>(share * sample.size(), sample.size() - 1.0));
         std::nth_element(sample.begin(), nth, sample.end());
         return nth->first;
     }

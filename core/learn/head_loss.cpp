@@ -10,27 +10,29 @@ namespace {
 /// Tokens whose logits exist at once: enough rows for the matrix product to run at its peak.
 constexpr std::int64_t kChunk = 512;
 
-kernels::TokenLossSums lossOfChunk(torch::Tensor& student, const torch::Tensor& teacher, const std::int64_t* targets,
-                                   const HeadLossWeights& weights, double scale) {
+kernels::TokenLossSums lossOfChunk(torch::Tensor& student, const torch::Tensor& teacher,
+                                   const std::int64_t* targets, const HeadLossWeights& weights,
+                                   double scale) {
     const auto tokens = student.size(0), vocabulary = student.size(1);
     const auto ce = static_cast<float>(weights.crossEntropy), kl = static_cast<float>(weights.divergence);
     if (student.scalar_type() == torch::kBFloat16) {
         auto* logits = bf16Data(student);
-        return kernels::tokenLoss(logits, teacher.defined() ? bf16Data(teacher) : nullptr, targets, logits, nullptr,
-                                  tokens, vocabulary, ce, kl, static_cast<float>(scale));
+        return kernels::tokenLoss(logits, teacher.defined() ? bf16Data(teacher) : nullptr, targets, logits,
+                                  nullptr, tokens, vocabulary, ce, kl, static_cast<float>(scale));
     }
     auto* logits = student.data_ptr<float>();
-    return kernels::tokenLoss(logits, teacher.defined() ? teacher.data_ptr<float>() : nullptr, targets, logits, nullptr,
-                              tokens, vocabulary, ce, kl, static_cast<float>(scale));
+    return kernels::tokenLoss(logits, teacher.defined() ? teacher.data_ptr<float>() : nullptr, targets,
+                              logits, nullptr, tokens, vocabulary, ce, kl, static_cast<float>(scale));
 }
 
 struct HeadLoss : torch::autograd::Function<HeadLoss> {
     using Context = torch::autograd::AutogradContext;
     using List = torch::autograd::variable_list;
 
-    static torch::Tensor forward(Context* context, const torch::Tensor& hidden, const torch::Tensor& teacherHidden,
-                                 const torch::Tensor& head, const torch::Tensor& targets, double ceWeight,
-                                 double klWeight, std::int64_t partsAddress) {
+    static torch::Tensor forward(Context* context, const torch::Tensor& hidden,
+                                 const torch::Tensor& teacherHidden, const torch::Tensor& head,
+                                 const torch::Tensor& targets, double ceWeight, double klWeight,
+                                 std::int64_t partsAddress) {
         const auto tokens = hidden.size(0);
         const auto flat = targets.contiguous();
         auto gradient = torch::empty_like(hidden);
@@ -40,8 +42,8 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
             auto student = torch::linear(hidden.narrow(0, begin, count), head);
             torch::Tensor teacher;
             if (teacherHidden.defined()) teacher = torch::linear(teacherHidden.narrow(0, begin, count), head);
-            const auto part = lossOfChunk(student, teacher, flat.data_ptr<std::int64_t>() + begin, {ceWeight, klWeight},
-                                          1.0 / static_cast<double>(tokens));
+            const auto part = lossOfChunk(student, teacher, flat.data_ptr<std::int64_t>() + begin,
+                                          {ceWeight, klWeight}, 1.0 / static_cast<double>(tokens));
             sums.crossEntropy += part.crossEntropy;
             sums.divergence += part.divergence;
             gradient.narrow(0, begin, count).copy_(torch::mm(student, head));
@@ -62,13 +64,16 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
 
 }  // namespace
 
-torch::Tensor headLoss(const torch::Tensor& hidden, const torch::Tensor& teacherHidden, const torch::Tensor& head,
-                       const torch::Tensor& targets, const HeadLossWeights& weights, HeadLossParts& parts) {
+torch::Tensor headLoss(const torch::Tensor& hidden, const torch::Tensor& teacherHidden,
+                       const torch::Tensor& head, const torch::Tensor& targets,
+                       const HeadLossWeights& weights, HeadLossParts& parts) {
     return HeadLoss::apply(hidden, teacherHidden, head, targets, weights.crossEntropy,
-                           teacherHidden.defined() ? weights.divergence : 0.0, reinterpret_cast<std::int64_t>(&parts));
+                           teacherHidden.defined() ? weights.divergence : 0.0,
+                           reinterpret_cast<std::int64_t>(&parts));
 }
 
-double headCrossEntropy(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& targets) {
+double headCrossEntropy(const torch::Tensor& hidden, const torch::Tensor& head,
+                        const torch::Tensor& targets) {
     const auto flat = targets.contiguous();
     double sum = 0;
     for (std::int64_t begin = 0; begin < hidden.size(0); begin += kChunk) {
@@ -77,7 +82,8 @@ double headCrossEntropy(const torch::Tensor& hidden, const torch::Tensor& head, 
         const auto* target = flat.data_ptr<std::int64_t>() + begin;
         sum += (logits.scalar_type() == torch::kBFloat16
                     ? kernels::tokenCrossEntropy(bf16Data(logits), target, nullptr, count, logits.size(1))
-                    : kernels::tokenCrossEntropy(logits.data_ptr<float>(), target, nullptr, count, logits.size(1)))
+                    : kernels::tokenCrossEntropy(logits.data_ptr<float>(), target, nullptr, count,
+                                                 logits.size(1)))
                    .crossEntropy;
     }
     return sum;

@@ -20,8 +20,9 @@ struct HeadLossParts {
 ///   hidden [tokens, hidden]; teacherHidden the same shape or undefined (then the divergence is left out);
 ///   head [vocabulary, hidden]; targets [tokens] int64.
 /// Returns the scalar crossEntropy * CE + divergence * KL, means over tokens; `parts` receives both.
-torch::Tensor headLoss(const torch::Tensor& hidden, const torch::Tensor& teacherHidden, const torch::Tensor& head,
-                       const torch::Tensor& targets, const HeadLossWeights& weights, HeadLossParts& parts);
+torch::Tensor headLoss(const torch::Tensor& hidden, const torch::Tensor& teacherHidden,
+                       const torch::Tensor& head, const torch::Tensor& targets,
+                       const HeadLossWeights& weights, HeadLossParts& parts);
 
 /// Sum of the cross-entropies of [tokens, hidden] against targets [tokens], in nats.
 double headCrossEntropy(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& targets);

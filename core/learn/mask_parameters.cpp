@@ -8,14 +8,21 @@ namespace tessera {
 namespace {
 
 /// The kernels take raw arrays of the two element types that weights have here.
-bool isBf16(const torch::Tensor& tensor) { return tensor.scalar_type() == torch::kBFloat16; }
-const float* f32(const torch::Tensor& tensor) { return tensor.data_ptr<float>(); }
-const std::uint16_t* bf16(const torch::Tensor& tensor) { return bf16Data(tensor); }
+bool isBf16(const torch::Tensor& tensor) {
+    return tensor.scalar_type() == torch::kBFloat16;
+}
+const float* f32(const torch::Tensor& tensor) {
+    return tensor.data_ptr<float>();
+}
+const std::uint16_t* bf16(const torch::Tensor& tensor) {
+    return bf16Data(tensor);
+}
 
 void checkLayout(const torch::Tensor& weights, const torch::Tensor& other, const PrunableMatrix& matrix) {
     if (!weights.is_contiguous() || !other.is_contiguous() || weights.numel() != matrix.elements() ||
         other.numel() != matrix.elements())
-        throw Error(ErrorCode::Internal, "a mask step needs contiguous matrices of the mask's shape", matrix.name);
+        throw Error(ErrorCode::Internal, "a mask step needs contiguous matrices of the mask's shape",
+                    matrix.name);
 }
 
 }  // namespace
@@ -43,13 +50,16 @@ double MaskParameters::squaredGradient() const {
 
 BernoulliMask::BernoulliMask(PrunableMatrix matrix) : MaskParameters(matrix, matrix.elements()) {}
 
-kernels::GateSums BernoulliMask::sample(const torch::Tensor& weights, const torch::Tensor& masked, const MaskStep& step) {
+kernels::GateSums BernoulliMask::sample(const torch::Tensor& weights, const torch::Tensor& masked,
+                                        const MaskStep& step) {
     checkLayout(weights, masked, m_matrix);
     const auto* logits = m_logits.data_ptr<float>();
     const auto count = m_logits.numel();
     if (isBf16(weights))
-        return kernels::bernoulliForward(bf16(weights), logits, bf16Data(masked), count, step.gate, step.noise);
-    return kernels::bernoulliForward(f32(weights), logits, masked.data_ptr<float>(), count, step.gate, step.noise);
+        return kernels::bernoulliForward(bf16(weights), logits, bf16Data(masked), count, step.gate,
+                                         step.noise);
+    return kernels::bernoulliForward(f32(weights), logits, masked.data_ptr<float>(), count, step.gate,
+                                     step.noise);
 }
 
 kernels::GateSums BernoulliMask::backpropagate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
@@ -68,19 +78,21 @@ kernels::GateSums BernoulliMask::backpropagate(const torch::Tensor& weights, con
                                       step.regularisers, step.noise);
 }
 
-kernels::GateSums BernoulliMask::backpropagateAndUpdate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
+kernels::GateSums BernoulliMask::backpropagateAndUpdate(const torch::Tensor& weights,
+                                                        const torch::Tensor& gradMasked,
                                                         const MaskStep& step) {
     checkLayout(weights, gradMasked, m_matrix);
-    auto *logits = m_logits.data_ptr<float>(), *first = m_moment1.data_ptr<float>(), *second = m_moment2.data_ptr<float>();
+    auto *logits = m_logits.data_ptr<float>(), *first = m_moment1.data_ptr<float>(),
+         *second = m_moment2.data_ptr<float>();
     const auto count = m_logits.numel();
     if (!isBf16(weights))
-        return kernels::bernoulliBackwardAdam(f32(weights), logits, f32(gradMasked), first, second, count, step.gate,
-                                              step.regularisers, step.noise, step.adam);
+        return kernels::bernoulliBackwardAdam(f32(weights), logits, f32(gradMasked), first, second, count,
+                                              step.gate, step.regularisers, step.noise, step.adam);
     if (isBf16(gradMasked))
-        return kernels::bernoulliBackwardAdam(bf16(weights), logits, bf16(gradMasked), first, second, count, step.gate,
-                                              step.regularisers, step.noise, step.adam);
-    return kernels::bernoulliBackwardAdam(bf16(weights), logits, f32(gradMasked), first, second, count, step.gate,
-                                          step.regularisers, step.noise, step.adam);
+        return kernels::bernoulliBackwardAdam(bf16(weights), logits, bf16(gradMasked), first, second, count,
+                                              step.gate, step.regularisers, step.noise, step.adam);
+    return kernels::bernoulliBackwardAdam(bf16(weights), logits, f32(gradMasked), first, second, count,
+                                          step.gate, step.regularisers, step.noise, step.adam);
 }
 
 PackedMask BernoulliMask::harden(const std::vector<std::uint8_t>& shut) const {
@@ -90,17 +102,19 @@ PackedMask BernoulliMask::harden(const std::vector<std::uint8_t>& shut) const {
     return mask;
 }
 
-TileMask::TileMask(PrunableMatrix matrix, const PackedMask& inner, std::int64_t tileRows, std::int64_t tileCols)
+TileMask::TileMask(PrunableMatrix matrix, const PackedMask& inner, std::int64_t tileRows,
+                   std::int64_t tileCols)
     : MaskParameters(matrix, kernels::TileGeometry{matrix.rows, matrix.cols, tileRows, tileCols}.tiles()),
       m_geometry{matrix.rows, matrix.cols, tileRows, tileCols},
       m_inner(static_cast<std::size_t>(matrix.elements())),
       m_zeros(static_cast<std::size_t>(m_geometry.tiles())),
       m_gates(static_cast<std::size_t>(m_geometry.tiles())) {
     if (inner.rows != matrix.rows || inner.cols != matrix.cols)
-        throw Error(ErrorCode::InvalidInput,
-                    "the base mask is " + std::to_string(inner.rows) + " x " + std::to_string(inner.cols) +
-                        ", the matrix is " + std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols),
-                    matrix.name, {{"give a mask file made for this model with --set base=FILE.npz", "base", ""}});
+        throw Error(
+            ErrorCode::InvalidInput,
+            "the base mask is " + std::to_string(inner.rows) + " x " + std::to_string(inner.cols) +
+                ", the matrix is " + std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols),
+            matrix.name, {{"give a mask file made for this model with --set base=FILE.npz", "base", ""}});
     const auto columns = m_geometry.gridCols();
     for (std::int64_t row = 0; row < matrix.rows; ++row)
         for (std::int64_t col = 0; col < matrix.cols; ++col) {
@@ -111,14 +125,15 @@ TileMask::TileMask(PrunableMatrix matrix, const PackedMask& inner, std::int64_t 
         }
 }
 
-kernels::GateSums TileMask::sample(const torch::Tensor& weights, const torch::Tensor& masked, const MaskStep& step) {
+kernels::GateSums TileMask::sample(const torch::Tensor& weights, const torch::Tensor& masked,
+                                   const MaskStep& step) {
     checkLayout(weights, masked, m_matrix);
     const auto* logits = m_logits.data_ptr<float>();
     if (isBf16(weights))
-        return kernels::tileForward(bf16(weights), m_inner.data(), logits, m_gates.data(), bf16Data(masked), m_geometry,
-                                    step.gate, step.noise);
-    return kernels::tileForward(f32(weights), m_inner.data(), logits, m_gates.data(), masked.data_ptr<float>(),
-                                m_geometry, step.gate, step.noise);
+        return kernels::tileForward(bf16(weights), m_inner.data(), logits, m_gates.data(), bf16Data(masked),
+                                    m_geometry, step.gate, step.noise);
+    return kernels::tileForward(f32(weights), m_inner.data(), logits, m_gates.data(),
+                                masked.data_ptr<float>(), m_geometry, step.gate, step.noise);
 }
 
 kernels::GateSums TileMask::backpropagate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
@@ -127,17 +142,17 @@ kernels::GateSums TileMask::backpropagate(const torch::Tensor& weights, const to
     const auto* logits = m_logits.data_ptr<float>();
     auto* out = gradient().data_ptr<float>();
     if (!isBf16(weights))
-        return kernels::tileBackward(f32(weights), m_inner.data(), logits, f32(gradMasked), out, m_geometry, step.gate,
-                                     step.regularisers, step.noise);
+        return kernels::tileBackward(f32(weights), m_inner.data(), logits, f32(gradMasked), out, m_geometry,
+                                     step.gate, step.regularisers, step.noise);
     if (isBf16(gradMasked))
-        return kernels::tileBackward(bf16(weights), m_inner.data(), logits, bf16(gradMasked), out, m_geometry, step.gate,
-                                     step.regularisers, step.noise);
-    return kernels::tileBackward(bf16(weights), m_inner.data(), logits, f32(gradMasked), out, m_geometry, step.gate,
-                                 step.regularisers, step.noise);
+        return kernels::tileBackward(bf16(weights), m_inner.data(), logits, bf16(gradMasked), out, m_geometry,
+                                     step.gate, step.regularisers, step.noise);
+    return kernels::tileBackward(bf16(weights), m_inner.data(), logits, f32(gradMasked), out, m_geometry,
+                                 step.gate, step.regularisers, step.noise);
 }
 
-kernels::GateSums TileMask::backpropagateAndUpdate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
-                                                   const MaskStep& step) {
+kernels::GateSums TileMask::backpropagateAndUpdate(const torch::Tensor& weights,
+                                                   const torch::Tensor& gradMasked, const MaskStep& step) {
     const auto sums = backpropagate(weights, gradMasked, step);
     update(1.0, step.adam);
     return sums;
@@ -150,7 +165,8 @@ PackedMask TileMask::harden(const std::vector<std::uint8_t>& shut) const {
         for (std::int64_t col = 0; col < m_matrix.cols; ++col) {
             const auto index = row * m_matrix.cols + col;
             const auto tile = (row / m_geometry.tileRows) * columns + col / m_geometry.tileCols;
-            if (!shut[static_cast<std::size_t>(tile)] || m_inner[static_cast<std::size_t>(index)]) mask.keep(index);
+            if (!shut[static_cast<std::size_t>(tile)] || m_inner[static_cast<std::size_t>(index)])
+                mask.keep(index);
         }
     return mask;
 }

@@ -37,11 +37,13 @@ class MaskParameters {
     /// Draws a soft mask and writes weights * mask. GateSums.gate sums the mask over the weights.
     virtual kernels::GateSums sample(const torch::Tensor& weights, const torch::Tensor& masked,
                                      const MaskStep& step) = 0;
-    /// Adds the gradient that `gradMasked` (dL/d masked weight) and the regularisers give to the accumulated one.
+    /// Adds the gradient that `gradMasked` (dL/d masked weight) and the regularisers give to the accumulated
+    /// one.
     virtual kernels::GateSums backpropagate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
                                             const MaskStep& step) = 0;
     /// Backward and the Adam step together; where the form allows it the gradient is never stored.
-    virtual kernels::GateSums backpropagateAndUpdate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
+    virtual kernels::GateSums backpropagateAndUpdate(const torch::Tensor& weights,
+                                                     const torch::Tensor& gradMasked,
                                                      const MaskStep& step) = 0;
     /// Adam on the accumulated gradient times `scale`; clears it.
     void update(double scale, const kernels::AdamParameters& adam);
@@ -67,7 +69,8 @@ class BernoulliMask : public MaskParameters {
     explicit BernoulliMask(PrunableMatrix matrix);
     kernels::GateSums sample(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
     kernels::GateSums backpropagate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
-    kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
+    kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&,
+                                             const MaskStep&) override;
     std::int64_t zerosBehind(std::int64_t) const override { return 1; }
     PackedMask harden(const std::vector<std::uint8_t>& shut) const override;
 };
@@ -79,8 +82,11 @@ class TileMask : public MaskParameters {
     TileMask(PrunableMatrix matrix, const PackedMask& inner, std::int64_t tileRows, std::int64_t tileCols);
     kernels::GateSums sample(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
     kernels::GateSums backpropagate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
-    kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
-    std::int64_t zerosBehind(std::int64_t logit) const override { return m_zeros[static_cast<std::size_t>(logit)]; }
+    kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&,
+                                             const MaskStep&) override;
+    std::int64_t zerosBehind(std::int64_t logit) const override {
+        return m_zeros[static_cast<std::size_t>(logit)];
+    }
     PackedMask harden(const std::vector<std::uint8_t>& shut) const override;
 
     const kernels::TileGeometry& geometry() const { return m_geometry; }

@@ -37,8 +37,9 @@ struct MaskedLinear : torch::autograd::Function<MaskedLinear> {
             if (!member.mask) continue;
             const auto weights = group->weights.narrow(0, member.firstRow, member.rows);
             const auto gradient = gradWeights.narrow(0, member.firstRow, member.rows);
-            member.backward = group->updateAtOnce ? member.mask->backpropagateAndUpdate(weights, gradient, member.step)
-                                                  : member.mask->backpropagate(weights, gradient, member.step);
+            member.backward = group->updateAtOnce
+                                  ? member.mask->backpropagateAndUpdate(weights, gradient, member.step)
+                                  : member.mask->backpropagate(weights, gradient, member.step);
         }
         times->maskKernels += watch.seconds();
         return {gradInput.view(input.sizes()), {}, {}};
@@ -58,7 +59,8 @@ void sampleGroup(MaskedGroup& group, StepTimes& times) {
 }
 
 torch::Tensor maskedLinear(const torch::Tensor& input, MaskedGroup& group, StepTimes& times) {
-    return MaskedLinear::apply(input, reinterpret_cast<std::int64_t>(&group), reinterpret_cast<std::int64_t>(&times));
+    return MaskedLinear::apply(input, reinterpret_cast<std::int64_t>(&group),
+                               reinterpret_cast<std::int64_t>(&times));
 }
 
 }  // namespace tessera

@@ -10,8 +10,8 @@ namespace {
 /// The value below which `share` of the sample lies.
 float quantile(std::vector<float> sample, double share) {
     if (sample.empty()) return 0.0f;
-    const auto place = static_cast<std::size_t>(std::clamp(share * static_cast<double>(sample.size()), 0.0,
-                                                           static_cast<double>(sample.size() - 1)));
+    const auto place = static_cast<std::size_t>(
+        std::clamp(share * static_cast<double>(sample.size()), 0.0, static_cast<double>(sample.size() - 1)));
     std::nth_element(sample.begin(), sample.begin() + static_cast<std::ptrdiff_t>(place), sample.end());
     return sample[place];
 }
@@ -20,7 +20,8 @@ float quantile(std::vector<float> sample, double share) {
 float units(float value, float threshold, double width, const PriorSettings& settings) {
     if (!settings.graded) return value >= threshold ? 1.0f : -1.0f;
     // A dead feature's score is 0, its logarithm -infinity: the clamp makes it the lowest unit.
-    return static_cast<float>(std::clamp((static_cast<double>(value) - threshold) / width, -settings.clamp, settings.clamp));
+    return static_cast<float>(
+        std::clamp((static_cast<double>(value) - threshold) / width, -settings.clamp, settings.clamp));
 }
 
 void shape(float* values, std::int64_t count, float threshold, double width, const PriorSettings& settings) {
@@ -31,13 +32,18 @@ void shape(float* values, std::int64_t count, float threshold, double width, con
 
 TargetScope scopeOf(PriorThreshold threshold) {
     switch (threshold) {
-        case PriorThreshold::Global: return TargetScope::Global;
-        case PriorThreshold::Block: return TargetScope::Block;
-        default: return TargetScope::Matrix;
+        case PriorThreshold::Global:
+            return TargetScope::Global;
+        case PriorThreshold::Block:
+            return TargetScope::Block;
+        default:
+            return TargetScope::Matrix;
     }
 }
 
-bool isTiled(const MaskParameters& mask) { return mask.logits().numel() != mask.matrix().elements(); }
+bool isTiled(const MaskParameters& mask) {
+    return mask.logits().numel() != mask.matrix().elements();
+}
 
 void shapeByRow(MaskParameters& mask, const PriorSettings& settings) {
     auto* values = mask.logits().data_ptr<float>();
@@ -51,7 +57,8 @@ void shapeByRow(MaskParameters& mask, const PriorSettings& settings) {
 void shapeGroup(const std::vector<MaskParameters*>& group, const PriorSettings& settings) {
     std::vector<float> sample;
     double sum = 0, squares = 0, zeros = 0, weights = 0;
-    const bool tiled = std::any_of(group.begin(), group.end(), [](const auto* mask) { return isTiled(*mask); });
+    const bool tiled =
+        std::any_of(group.begin(), group.end(), [](const auto* mask) { return isTiled(*mask); });
     std::int64_t logits = 0;
     for (const auto* mask : group) logits += mask->logits().numel();
     const std::int64_t stride = std::max<std::int64_t>(1, logits / (std::int64_t(1) << 22));
@@ -64,14 +71,17 @@ void shapeGroup(const std::vector<MaskParameters*>& group, const PriorSettings& 
         }
         weights += static_cast<double>(mask->matrix().elements());
         if (tiled)
-            for (std::int64_t i = 0; i < mask->logits().numel(); ++i) zeros += static_cast<double>(mask->zerosBehind(i));
+            for (std::int64_t i = 0; i < mask->logits().numel(); ++i)
+                zeros += static_cast<double>(mask->zerosBehind(i));
     }
     // The share of gates that the budget shuts: of tiles, those that would be N:M.
-    const double share = tiled ? std::min(1.0, settings.sparsity * weights / std::max(1.0, zeros)) : settings.sparsity;
+    const double share =
+        tiled ? std::min(1.0, settings.sparsity * weights / std::max(1.0, zeros)) : settings.sparsity;
     double width = settings.width;
     if (tiled) {
         const double mean = sum / static_cast<double>(sample.size());
-        width = std::max(1e-6, std::sqrt(std::max(0.0, squares / static_cast<double>(sample.size()) - mean * mean)));
+        width = std::max(
+            1e-6, std::sqrt(std::max(0.0, squares / static_cast<double>(sample.size()) - mean * mean)));
     }
     const float threshold = quantile(std::move(sample), share);
     for (auto* mask : group)
@@ -89,12 +99,14 @@ void takeTileScores(TileMask& mask, const PackedMask& unstructured) {
     std::vector<std::int64_t> kept(static_cast<std::size_t>(geometry.tiles())), area(kept.size());
     for (std::int64_t row = 0; row < geometry.rows; ++row)
         for (std::int64_t col = 0; col < geometry.cols; ++col) {
-            const auto tile = static_cast<std::size_t>((row / geometry.tileRows) * geometry.gridCols() + col / geometry.tileCols);
+            const auto tile = static_cast<std::size_t>((row / geometry.tileRows) * geometry.gridCols() +
+                                                       col / geometry.tileCols);
             ++area[tile];
             kept[tile] += unstructured.keeps(row * geometry.cols + col);
         }
     auto* logits = mask.logits().data_ptr<float>();
-    for (std::size_t i = 0; i < kept.size(); ++i) logits[i] = static_cast<float>(kept[i]) / static_cast<float>(area[i]);
+    for (std::size_t i = 0; i < kept.size(); ++i)
+        logits[i] = static_cast<float>(kept[i]) / static_cast<float>(area[i]);
 }
 
 void finishPrior(const MaskList& masks, const PriorSettings& settings) {
@@ -102,8 +114,10 @@ void finishPrior(const MaskList& masks, const PriorSettings& settings) {
         for (const auto& mask : masks) mask->logits().zero_();
     } else {
         for (const auto& group : targetGroups(masks, scopeOf(settings.threshold))) {
-            if (settings.threshold == PriorThreshold::Row && !isTiled(*group[0])) shapeByRow(*group[0], settings);
-            else shapeGroup(group, settings);
+            if (settings.threshold == PriorThreshold::Row && !isTiled(*group[0]))
+                shapeByRow(*group[0], settings);
+            else
+                shapeGroup(group, settings);
         }
     }
     if (!settings.noise) return;

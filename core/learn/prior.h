@@ -12,12 +12,12 @@ enum class PriorThreshold { Row, Matrix, Block, Global };
 /// How logits begin (methods.md 8.1 and 8.13).
 struct PriorSettings {
     double sparsity = 0.5;
-    bool graded = true;      ///< by distance from the threshold; else +-1 on its two sides
-    double strength = 3.0;   ///< in units of sigma; 0 or less: no prior
+    bool graded = true;     ///< by distance from the threshold; else +-1 on its two sides
+    double strength = 3.0;  ///< in units of sigma; 0 or less: no prior
     double sigma = 0.014;
-    bool noise = false;      ///< adds N(0, sigma^2), as the released code does
-    double width = 0.7;      ///< graded: log-score distance that makes one unit of strength
-    double clamp = 1.5;      ///< graded: most units
+    bool noise = false;  ///< adds N(0, sigma^2), as the released code does
+    double width = 0.7;  ///< graded: log-score distance that makes one unit of strength
+    double clamp = 1.5;  ///< graded: most units
     PriorThreshold threshold = PriorThreshold::Row;
     std::uint64_t seed = 0;
 };
@@ -30,8 +30,8 @@ void takeScores(BernoulliMask& mask, const torch::Tensor& scores);
 void takeTileScores(TileMask& mask, const PackedMask& unstructured);
 
 /// Turns what was taken into logits: strength * sigma * clamp((ln s - ln threshold) / width) or
-/// +-strength * sigma, the threshold being the budget's quantile within `threshold`. Tiles are compared within
-/// their matrix, block or everything, in units of the tile scores' deviation there.
+/// +-strength * sigma, the threshold being the budget's quantile within `threshold`. Tiles are compared
+/// within their matrix, block or everything, in units of the tile scores' deviation there.
 void finishPrior(const MaskList& masks, const PriorSettings& settings);
 
 }  // namespace tessera

@@ -17,7 +17,8 @@ Curve curveFromName(const std::string& name) {
 
 double interpolate(Curve curve, double start, double end, std::int64_t done, std::int64_t total) {
     if (curve == Curve::Constant) return start;
-    const double share = total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0;
+    const double share =
+        total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0;
     const double way = curve == Curve::Linear ? share : 0.5 * (1.0 - std::cos(std::numbers::pi * share));
     return start + (end - start) * way;
 }

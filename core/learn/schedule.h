@@ -9,15 +9,16 @@ namespace tessera {
 enum class Curve { Constant, Linear, Cosine };
 Curve curveFromName(const std::string& name);
 
-/// Value after `done` of `total` steps, from `start` to `end`: linear interpolation, half a cosine, or `start`.
+/// Value after `done` of `total` steps, from `start` to `end`: linear interpolation, half a cosine, or
+/// `start`.
 double interpolate(Curve curve, double start, double end, std::int64_t done, std::int64_t total);
 
 /// Learning rate of step `done` (0-based) of `total`: linear warm-up over `warmup` steps to `peak`, then down
 /// to 0 along the curve (methods.md 8.5).
 double learningRate(Curve curve, double peak, std::int64_t warmup, std::int64_t done, std::int64_t total);
 
-/// The windows that a step reads: each epoch is a permutation of all windows, drawn from (seed, epoch), so that
-/// a resumed run needs no generator state.
+/// The windows that a step reads: each epoch is a permutation of all windows, drawn from (seed, epoch), so
+/// that a resumed run needs no generator state.
 class WindowOrder {
   public:
     WindowOrder(std::int64_t windows, std::uint64_t seed) : m_windows(windows), m_seed(seed) {}

@@ -20,10 +20,12 @@ MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vect
       m_members(m_masks.size(), nullptr),
       m_shifts(m_masks.size(), 0.0f) {
     if (static_cast<std::int64_t>(ids.size()) < settings.context)
-        throw Error(ErrorCode::InvalidInput,
-                    "the text has " + std::to_string(ids.size()) + " tokens, one window needs " +
-                        std::to_string(settings.context),
-                    "learning text", {{"give a longer text with --text, or shorter windows with --set context=N", "context", "128"}});
+        throw Error(
+            ErrorCode::InvalidInput,
+            "the text has " + std::to_string(ids.size()) + " tokens, one window needs " +
+                std::to_string(settings.context),
+            "learning text",
+            {{"give a longer text with --text, or shorter windows with --set context=N", "context", "128"}});
     const auto all = prunableMatrices(decoder.config);
     std::size_t next = 0;
     for (std::size_t block = 0; block < m_groups.size(); ++block) {
@@ -38,7 +40,8 @@ MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vect
                 MaskedGroup::Member member;
                 member.firstRow = row;
                 member.rows = matrix.rows;
-                if (next < m_masks.size() && m_masks[next]->matrix().name == matrix.name) member.mask = m_masks[next++].get();
+                if (next < m_masks.size() && m_masks[next]->matrix().name == matrix.name)
+                    member.mask = m_masks[next++].get();
                 group.members.push_back(member);
                 row += matrix.rows;
             }
@@ -52,7 +55,10 @@ MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vect
                 if (member.mask) {
                     m_members[index++] = &member;
                     m_weights += member.mask->matrix().elements();
-                    m_weightNorms += group.weights.narrow(0, member.firstRow, member.rows).to(torch::kFloat32).norm().item<double>();
+                    m_weightNorms += group.weights.narrow(0, member.firstRow, member.rows)
+                                         .to(torch::kFloat32)
+                                         .norm()
+                                         .item<double>();
                 }
     if (m_settings.centring) recentre();
 }
@@ -72,18 +78,25 @@ void MaskTrainer::setStep(std::int64_t step, std::int64_t micro) {
     const auto& s = m_settings;
     for (std::size_t i = 0; i < m_members.size(); ++i) {
         auto& to = m_members[i]->step;
-        to.gate.kappa = static_cast<float>(interpolate(s.temperatureCurve, s.kappaStart, s.kappaEnd, step, s.steps));
-        to.gate.tau = static_cast<float>(interpolate(s.temperatureCurve, s.tauStart, s.tauEnd, step, s.steps));
+        to.gate.kappa =
+            static_cast<float>(interpolate(s.temperatureCurve, s.kappaStart, s.kappaEnd, step, s.steps));
+        to.gate.tau =
+            static_cast<float>(interpolate(s.temperatureCurve, s.tauStart, s.tauEnd, step, s.steps));
         to.gate.shift = m_shifts[i];
-        to.noise = {s.seed, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(i + micro * m_members.size())};
-        to.adam = {static_cast<float>(tessera::learningRate(s.learningRateCurve, s.learningRate, s.warmupSteps, step, s.steps)),
-                   static_cast<float>(s.beta1), static_cast<float>(s.beta2), static_cast<float>(s.epsilon),
-                   static_cast<float>(s.weightDecay), step + 1};
+        to.noise = {s.seed, static_cast<std::uint32_t>(step),
+                    static_cast<std::uint32_t>(i + micro * m_members.size())};
+        to.adam = {static_cast<float>(tessera::learningRate(s.learningRateCurve, s.learningRate,
+                                                            s.warmupSteps, step, s.steps)),
+                   static_cast<float>(s.beta1),
+                   static_cast<float>(s.beta2),
+                   static_cast<float>(s.epsilon),
+                   static_cast<float>(s.weightDecay),
+                   step + 1};
     }
 }
 
-HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro, bool update, StepTimes& times,
-                                           double& loss) {
+HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro, bool update,
+                                           StepTimes& times, double& loss) {
     const auto& s = m_settings;
     setStep(step, micro);
     const auto ids = batchOf((step * s.accumulate + micro) * s.batch);
@@ -91,7 +104,8 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
     torch::Tensor teacher;
     if (s.loss.divergence != 0.0) {
         torch::NoGradGuard guard;
-        teacher = m_decoder.hidden(ids).narrow(1, 0, s.context - 1).reshape({-1, m_decoder.config.hiddenSize});
+        teacher =
+            m_decoder.hidden(ids).narrow(1, 0, s.context - 1).reshape({-1, m_decoder.config.hiddenSize});
     }
 
     for (auto& block : m_groups)
@@ -103,15 +117,16 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
     for (std::size_t block = 0; block < m_groups.size(); ++block)
         state = decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, state,
                              [&](const torch::Tensor& input, Group group) {
-                                 return maskedLinear(input, m_groups[block][static_cast<std::size_t>(group)], times);
+                                 return maskedLinear(input, m_groups[block][static_cast<std::size_t>(group)],
+                                                     times);
                              });
     const auto final = rmsNorm(state, m_decoder.outer.finalNorm, m_decoder.config.rmsEps)
                            .narrow(1, 0, s.context - 1)
                            .reshape({-1, m_decoder.config.hiddenSize});
     HeadLossParts parts;
     Stopwatch head;
-    const auto total = headLoss(final, teacher, m_decoder.outer.head, ids.narrow(1, 1, s.context - 1).reshape({-1}),
-                                s.loss, parts);
+    const auto total = headLoss(final, teacher, m_decoder.outer.head,
+                                ids.narrow(1, 1, s.context - 1).reshape({-1}), s.loss, parts);
     times.products += head.seconds();
     loss = total.item<double>();
 
@@ -123,7 +138,8 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
     }
     const double density = gates / static_cast<double>(m_weights);
     const double target = 1.0 - s.sparsity;
-    const double weightPull = s.lambdaWeight * (1.0 - static_cast<double>(step) / static_cast<double>(s.steps));
+    const double weightPull =
+        s.lambdaWeight * (1.0 - static_cast<double>(step) / static_cast<double>(s.steps));
     const auto share = static_cast<double>(s.accumulate);
     loss += s.lambdaDensity * std::abs(density - target) - weightPull * maskedNorms / m_weightNorms;
     for (auto* member : m_members) {
@@ -132,8 +148,9 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
         if (s.scope != TargetScope::Global) {
             double scopeGates = 0, scopeWeights = 0;
             for (const auto* other : m_members) {
-                const bool same = s.scope == TargetScope::Block ? other->mask->matrix().block == member->mask->matrix().block
-                                                                : other == member;
+                const bool same = s.scope == TargetScope::Block
+                                      ? other->mask->matrix().block == member->mask->matrix().block
+                                      : other == member;
                 if (!same) continue;
                 scopeGates += other->forward.gate;
                 scopeWeights += static_cast<double>(other->mask->matrix().elements());
@@ -173,7 +190,8 @@ StepReport MaskTrainer::step() {
         if (!std::isfinite(squared))
             throw Error(ErrorCode::Numerical, "the gradient of the mask is not finite",
                         "step " + std::to_string(m_completed + 1) + ", " + member->mask->matrix().name,
-                        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
+                        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.001",
+                          "lr", "0.001"}});
         squaredGradient += squared;
     }
     report.gradientNorm = std::sqrt(squaredGradient);
@@ -235,15 +253,19 @@ void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
     auto state = torch::embedding(m_decoder.outer.embedding, ids);
     const auto matrices = prunableMatrices(m_decoder.config);
     for (std::size_t block = 0; block < m_groups.size() && where == "the head"; ++block)
-        state = decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, state,
-                             [&](const torch::Tensor& input, Group group) {
-                                 const auto output = torch::linear(input, m_groups[block][static_cast<std::size_t>(group)].masked);
-                                 if (where == "the head" && !torch::isfinite(output).all().item<bool>())
-                                     where = matrices[block * 7 + static_cast<std::size_t>(groupMembers(group).first)].name;
-                                 return output;
-                             });
-    throw Error(ErrorCode::Numerical, "the loss is not a finite number", "step " + std::to_string(step + 1) + ", first seen after " + where,
-                {{"the last checkpoint is kept; try a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
+        state = decoderBlock(
+            m_decoder.config, m_decoder.blocks[block], m_rotary, state,
+            [&](const torch::Tensor& input, Group group) {
+                const auto output =
+                    torch::linear(input, m_groups[block][static_cast<std::size_t>(group)].masked);
+                if (where == "the head" && !torch::isfinite(output).all().item<bool>())
+                    where = matrices[block * 7 + static_cast<std::size_t>(groupMembers(group).first)].name;
+                return output;
+            });
+    throw Error(
+        ErrorCode::Numerical, "the loss is not a finite number",
+        "step " + std::to_string(step + 1) + ", first seen after " + where,
+        {{"the last checkpoint is kept; try a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
 }
 
 }  // namespace tessera

@@ -52,7 +52,8 @@ struct StepReport {
 class MaskTrainer {
   public:
     /// `masks` in model order; matrices without one stay dense. `ids` is the corpus to learn from.
-    MaskTrainer(const Decoder& decoder, MaskList masks, const std::vector<std::int32_t>& ids, TrainerSettings settings);
+    MaskTrainer(const Decoder& decoder, MaskList masks, const std::vector<std::int32_t>& ids,
+                TrainerSettings settings);
 
     /// The number of steps may be set once, before the first.
     void setSteps(std::int64_t steps) { m_settings.steps = steps; }
@@ -81,7 +82,8 @@ class MaskTrainer {
   private:
     torch::Tensor batchOf(std::int64_t position);
     void setStep(std::int64_t step, std::int64_t micro);
-    HeadLossParts forwardBackward(std::int64_t step, std::int64_t micro, bool update, StepTimes& times, double& loss);
+    HeadLossParts forwardBackward(std::int64_t step, std::int64_t micro, bool update, StepTimes& times,
+                                  double& loss);
     void recentre();
     [[noreturn]] void throwNonFinite(std::int64_t step, const torch::Tensor& ids);
 
@@ -94,7 +96,7 @@ class MaskTrainer {
     std::vector<std::array<MaskedGroup, kGroups>> m_groups;  ///< by block
     std::vector<MaskedGroup::Member*> m_members;             ///< of m_masks, in their order
     std::vector<float> m_shifts;                             ///< of m_masks
-    double m_weightNorms = 0;                                ///< sum of the Frobenius norms of the masked matrices
+    double m_weightNorms = 0;  ///< sum of the Frobenius norms of the masked matrices
     std::int64_t m_weights = 0;
     std::int64_t m_completed = 0;
 };

@@ -5,8 +5,8 @@
 #include "core/base/mapped_file.h"
 #include "core/learn/trainer.h"
 
-// The state of a run: magic, version, completed steps, number of masks, then for each mask its number of logits
-// and three arrays of f32 (logits, first and second moment). Little-endian.
+// The state of a run: magic, version, completed steps, number of masks, then for each mask its number of
+// logits and three arrays of f32 (logits, first and second moment). Little-endian.
 
 namespace tessera {
 
@@ -59,7 +59,8 @@ void MaskTrainer::load(const std::filesystem::path& folder) {
         std::memcpy(to, rest.data(), count);
         rest = rest.subspan(count);
     };
-    if (file.bytes().size() != stateBytes()) throw corrupt("its length is " + std::to_string(file.bytes().size()) + " bytes");
+    if (file.bytes().size() != stateBytes())
+        throw corrupt("its length is " + std::to_string(file.bytes().size()) + " bytes");
     Header header{};
     take(&header, sizeof header);
     if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.masks != m_masks.size())
@@ -67,7 +68,8 @@ void MaskTrainer::load(const std::filesystem::path& folder) {
     for (auto& mask : m_masks) {
         std::uint64_t count = 0;
         take(&count, sizeof count);
-        if (count != static_cast<std::uint64_t>(mask->logits().numel())) throw corrupt(mask->matrix().name + " has another size");
+        if (count != static_cast<std::uint64_t>(mask->logits().numel()))
+            throw corrupt(mask->matrix().name + " has another size");
         for (auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()})
             take(tensor->data_ptr<float>(), count * sizeof(float));
     }

@@ -11,7 +11,9 @@ constexpr std::int64_t kQueryBlock = 128;
 
 /// -infinity above the diagonal of the last `rows` columns, for a block of queries.
 torch::Tensor diagonalMask(std::int64_t rows, torch::ScalarType dtype) {
-    return torch::full({rows, rows}, -std::numeric_limits<float>::infinity(), torch::kFloat32).triu(1).to(dtype);
+    return torch::full({rows, rows}, -std::numeric_limits<float>::infinity(), torch::kFloat32)
+        .triu(1)
+        .to(dtype);
 }
 
 struct CausalAttention : torch::autograd::Function<CausalAttention> {
@@ -73,7 +75,8 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
 
 }  // namespace
 
-torch::Tensor causalAttention(const torch::Tensor& query, const torch::Tensor& key, const torch::Tensor& value) {
+torch::Tensor causalAttention(const torch::Tensor& query, const torch::Tensor& key,
+                              const torch::Tensor& value) {
     const auto batch = query.size(0), heads = query.size(1), tokens = query.size(2), dim = query.size(3);
     const auto kvHeads = key.size(1);
     const auto output = CausalAttention::apply(query.reshape({batch * kvHeads, heads / kvHeads, tokens, dim}),

@@ -8,10 +8,14 @@ namespace tessera {
 
 GroupMembers groupMembers(Group group) {
     switch (group) {
-        case Group::QueryKeyValue: return {0, 3};
-        case Group::Output: return {3, 1};
-        case Group::GateUp: return {4, 2};
-        case Group::Down: return {6, 1};
+        case Group::QueryKeyValue:
+            return {0, 3};
+        case Group::Output:
+            return {3, 1};
+        case Group::GateUp:
+            return {4, 2};
+        case Group::Down:
+            return {6, 1};
     }
     return {};
 }
@@ -21,7 +25,8 @@ namespace {
 /// Rows of each of a block's seven matrices.
 std::array<std::int64_t, 7> matrixRows(const ModelConfig& config) {
     const auto q = config.heads * config.headDim, kv = config.kvHeads * config.headDim;
-    return {q, kv, kv, config.hiddenSize, config.intermediateSize, config.intermediateSize, config.hiddenSize};
+    return {
+        q, kv, kv, config.hiddenSize, config.intermediateSize, config.intermediateSize, config.hiddenSize};
 }
 
 torch::Tensor rotate(const torch::Tensor& x, const RotaryTable& rotary) {
@@ -46,9 +51,10 @@ torch::Tensor BlockWeights::matrix(const ModelConfig& config, int index) const {
 
 BlockWeights loadBlock(const ModelFiles& files, int block, torch::ScalarType dtype) {
     const std::string prefix = "model.layers." + std::to_string(block) + ".";
-    static const std::array<const char*, 7> names{
-        "self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.o_proj.weight",
-        "mlp.gate_proj.weight",    "mlp.up_proj.weight",      "mlp.down_proj.weight"};
+    static const std::array<const char*, 7> names{"self_attn.q_proj.weight", "self_attn.k_proj.weight",
+                                                  "self_attn.v_proj.weight", "self_attn.o_proj.weight",
+                                                  "mlp.gate_proj.weight",    "mlp.up_proj.weight",
+                                                  "mlp.down_proj.weight"};
     BlockWeights weights;
     const auto& source = files.tensors();
     weights.inputNorm = loadTensor(source, prefix + "input_layernorm.weight", dtype);
@@ -67,12 +73,14 @@ OuterWeights loadOuter(const ModelFiles& files, torch::ScalarType dtype) {
     OuterWeights outer;
     outer.embedding = loadTensor(files.tensors(), "model.embed_tokens.weight", dtype);
     outer.finalNorm = loadTensor(files.tensors(), "model.norm.weight", dtype);
-    outer.head = files.config().tiedHead ? outer.embedding : loadTensor(files.tensors(), "lm_head.weight", dtype);
+    outer.head =
+        files.config().tiedHead ? outer.embedding : loadTensor(files.tensors(), "lm_head.weight", dtype);
     return outer;
 }
 
 RotaryTable rotaryTable(const ModelConfig& config, std::int64_t length, torch::ScalarType dtype) {
-    const auto exponent = torch::arange(0, config.headDim, 2, torch::kInt64).to(torch::kFloat32) / double(config.headDim);
+    const auto exponent =
+        torch::arange(0, config.headDim, 2, torch::kInt64).to(torch::kFloat32) / double(config.headDim);
     const auto frequency = 1.0 / torch::pow(config.ropeTheta, exponent);
     const auto angle = torch::outer(torch::arange(length, torch::kFloat32), frequency);
     const auto both = torch::cat({angle, angle}, -1);
@@ -116,7 +124,8 @@ torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weight
 
 Decoder Decoder::load(const ModelFiles& files, torch::ScalarType dtype) {
     Decoder decoder{files.config(), loadOuter(files, dtype), {}};
-    for (int block = 0; block < files.config().layers; ++block) decoder.blocks.push_back(loadBlock(files, block, dtype));
+    for (int block = 0; block < files.config().layers; ++block)
+        decoder.blocks.push_back(loadBlock(files, block, dtype));
     return decoder;
 }
 
@@ -127,6 +136,8 @@ torch::Tensor Decoder::hidden(const torch::Tensor& ids) const {
     return rmsNorm(state, outer.finalNorm, config.rmsEps);
 }
 
-torch::Tensor Decoder::logits(const torch::Tensor& hidden) const { return torch::linear(hidden, outer.head); }
+torch::Tensor Decoder::logits(const torch::Tensor& hidden) const {
+    return torch::linear(hidden, outer.head);
+}
 
 }  // namespace tessera

@@ -19,22 +19,27 @@ int configureThreads(int threads) {
     omp_set_num_threads(threads);
     // OpenBLAS keeps threads of its own beside LibTorch's.
     using SetThreads = void (*)(int);
-    if (auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
+    if (auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
+        set(threads);
     return threads;
 }
 
 std::string blasDescription() {
     using GetConfig = char* (*)();
-    if (auto config = reinterpret_cast<GetConfig>(::dlsym(RTLD_DEFAULT, "openblas_get_config"))) return config();
+    if (auto config = reinterpret_cast<GetConfig>(::dlsym(RTLD_DEFAULT, "openblas_get_config")))
+        return config();
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
         if (line.find("libmkl") != std::string::npos) return "MKL";
-        if (line.find("libblas.so") != std::string::npos) return "reference BLAS (slow: install libopenblas0-pthread)";
+        if (line.find("libblas.so") != std::string::npos)
+            return "reference BLAS (slow: install libopenblas0-pthread)";
     }
     return "built into LibTorch";
 }
 
-std::string torchDescription() { return std::string("LibTorch ") + TORCH_VERSION + ", " + blasDescription(); }
+std::string torchDescription() {
+    return std::string("LibTorch ") + TORCH_VERSION + ", " + blasDescription();
+}
 
 torch::Tensor loadTensor(const TensorSource& source, const std::string& name, torch::ScalarType dtype) {
     const TensorInfo& info = source.at(name);
@@ -44,7 +49,8 @@ torch::Tensor loadTensor(const TensorSource& source, const std::string& name, to
     for (std::size_t i = 0; i < out.size(); ++i)
         if (!std::isfinite(out[i]))
             throw Error(ErrorCode::Numerical, "the model holds a weight that is not a finite number",
-                        name + ", element " + std::to_string(i), {{"use an intact copy of the model", "", ""}});
+                        name + ", element " + std::to_string(i),
+                        {{"use an intact copy of the model", "", ""}});
     return dtype == torch::kFloat32 ? result : result.to(dtype);
 }
 

@@ -12,7 +12,8 @@ constexpr std::int64_t kSequences = 4;
 BlockStream::BlockStream(const ModelFiles& files, torch::Tensor windows, torch::ScalarType dtype)
     : m_files(files), m_dtype(dtype), m_rotary(rotaryTable(files.config(), windows.size(1), dtype)) {
     torch::NoGradGuard guard;
-    m_activations = torch::embedding(loadTensor(files.tensors(), "model.embed_tokens.weight", dtype), windows);
+    m_activations =
+        torch::embedding(loadTensor(files.tensors(), "model.embed_tokens.weight", dtype), windows);
 }
 
 BlockWeights& BlockStream::observe(const Observer& observe) {

@@ -11,9 +11,13 @@ namespace {
 class Magnitude : public OneShotMethod {
   public:
     bool needsCalibration() const override { return false; }
-    torch::Tensor scores(const torch::Tensor& weights, const InputStatistics&) const override { return weights.abs(); }
-    PackedMask select(const torch::Tensor& scores, const PatternTarget& target, const std::string& name) const override {
-        return target.isNM() ? selectNM(scores, target.keep, target.group, name) : selectInMatrix(scores, target.sparsity);
+    torch::Tensor scores(const torch::Tensor& weights, const InputStatistics&) const override {
+        return weights.abs();
+    }
+    PackedMask select(const torch::Tensor& scores, const PatternTarget& target,
+                      const std::string& name) const override {
+        return target.isNM() ? selectNM(scores, target.keep, target.group, name)
+                             : selectInMatrix(scores, target.sparsity);
     }
 };
 
@@ -23,8 +27,10 @@ class Wanda : public OneShotMethod {
     torch::Tensor scores(const torch::Tensor& weights, const InputStatistics& input) const override {
         return weights.abs() * input.squaredNorms.sqrt();
     }
-    PackedMask select(const torch::Tensor& scores, const PatternTarget& target, const std::string& name) const override {
-        return target.isNM() ? selectNM(scores, target.keep, target.group, name) : selectInRows(scores, target.sparsity);
+    PackedMask select(const torch::Tensor& scores, const PatternTarget& target,
+                      const std::string& name) const override {
+        return target.isNM() ? selectNM(scores, target.keep, target.group, name)
+                             : selectInRows(scores, target.sparsity);
     }
 };
 
@@ -67,11 +73,15 @@ MaskSet pruneOneShot(const ModelFiles& files, const OneShotMethod& method, const
             const auto members = groupMembers(static_cast<Group>(g));
             for (int i = members.first; i < members.first + members.count; ++i) {
                 const auto& matrix = matrices[static_cast<std::size_t>(block * 7 + i)];
-                if (calibrate && !torch::isfinite(statistics[static_cast<std::size_t>(g)].squaredNorms).all().item<bool>())
-                    throw Error(ErrorCode::Numerical, "the model's activations are not finite numbers", matrix.name,
+                if (calibrate &&
+                    !torch::isfinite(statistics[static_cast<std::size_t>(g)].squaredNorms).all().item<bool>())
+                    throw Error(ErrorCode::Numerical, "the model's activations are not finite numbers",
+                                matrix.name,
                                 {{"use --dtype f32, or an intact copy of the model", "dtype", "f32"}});
                 const auto view = weights.matrix(files.config(), i);
-                const auto scores = method.scores(view.to(torch::kFloat32), statistics[static_cast<std::size_t>(g)]).contiguous();
+                const auto scores =
+                    method.scores(view.to(torch::kFloat32), statistics[static_cast<std::size_t>(g)])
+                        .contiguous();
                 if (matchesAny(matrix.name, request.exclude)) continue;
                 if (request.onScores) request.onScores(matrix, scores);
                 auto mask = method.select(scores, request.target, matrix.name);
@@ -79,20 +89,25 @@ MaskSet pruneOneShot(const ModelFiles& files, const OneShotMethod& method, const
                 set.masks[matrix.name] = std::move(mask);
             }
         }
-        if (calibrate) stream.advance();
-        else stream.skip();
+        if (calibrate)
+            stream.advance();
+        else
+            stream.skip();
         if (request.progress) request.progress(block + 1, stream.blocks());
     }
     return set;
 }
 
-torch::Tensor calibrationWindows(const std::vector<std::int32_t>& ids, std::int64_t count, std::int64_t length) {
+torch::Tensor calibrationWindows(const std::vector<std::int32_t>& ids, std::int64_t count,
+                                 std::int64_t length) {
     const auto tokens = static_cast<std::int64_t>(ids.size());
     if (tokens < length)
         throw Error(ErrorCode::InvalidInput,
-                    "the text has " + std::to_string(tokens) + " tokens, one calibration window needs " + std::to_string(length),
+                    "the text has " + std::to_string(tokens) + " tokens, one calibration window needs " +
+                        std::to_string(length),
                     "calibration text",
-                    {{"give a longer text with --text, or shorter windows with --set calibration_context=N", "calibration_context", "128"}});
+                    {{"give a longer text with --text, or shorter windows with --set calibration_context=N",
+                      "calibration_context", "128"}});
     count = std::max<std::int64_t>(1, std::min(count, tokens / length));
     auto windows = torch::empty({count, length}, torch::kInt64);
     auto* out = windows.data_ptr<std::int64_t>();

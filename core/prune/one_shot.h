@@ -23,7 +23,8 @@ class OneShotMethod {
     virtual bool needsCalibration() const = 0;
     /// Importance of every weight, [rows, cols] f32. `weights` f32.
     virtual torch::Tensor scores(const torch::Tensor& weights, const InputStatistics& input) const = 0;
-    virtual PackedMask select(const torch::Tensor& scores, const PatternTarget& target, const std::string& name) const = 0;
+    virtual PackedMask select(const torch::Tensor& scores, const PatternTarget& target,
+                              const std::string& name) const = 0;
 
     /// "magnitude" (|W|, compared within a matrix) or "wanda" (|W| times the input feature's norm, compared
     /// within a row). methods.md section 1.
@@ -48,8 +49,9 @@ MaskSet pruneOneShot(const ModelFiles& files, const OneShotMethod& method, const
 /// Whether a matrix's name matches one of the globs (`*` and `?`).
 bool matchesAny(const std::string& name, const std::vector<std::string>& globs);
 
-/// `count` windows of `length` tokens spread evenly over the text: [count, length] int64. Fewer where the text is
-/// shorter; throws Error{InvalidInput} when there is none.
-torch::Tensor calibrationWindows(const std::vector<std::int32_t>& ids, std::int64_t count, std::int64_t length);
+/// `count` windows of `length` tokens spread evenly over the text: [count, length] int64. Fewer where the
+/// text is shorter; throws Error{InvalidInput} when there is none.
+torch::Tensor calibrationWindows(const std::vector<std::int32_t>& ids, std::int64_t count,
+                                 std::int64_t length);
 
 }  // namespace tessera

@@ -11,8 +11,8 @@ namespace tessera {
 namespace {
 
 /// Sets the bits of everything but the `remove` lowest of `count` scores that begin at `first`.
-void keepHighest(const float* scores, std::int64_t first, std::int64_t count, std::int64_t remove, PackedMask& mask,
-                 std::vector<float>& scratch) {
+void keepHighest(const float* scores, std::int64_t first, std::int64_t count, std::int64_t remove,
+                 PackedMask& mask, std::vector<float>& scratch) {
     if (remove <= 0) {
         for (std::int64_t i = 0; i < count; ++i) mask.keep(first + i);
         return;
@@ -21,11 +21,14 @@ void keepHighest(const float* scores, std::int64_t first, std::int64_t count, st
     const auto nth = scratch.begin() + static_cast<std::ptrdiff_t>(remove - 1);
     std::nth_element(scratch.begin(), nth, scratch.end());
     const float threshold = *nth;
-    std::int64_t equal = remove - std::count_if(scores, scores + count, [&](float s) { return s < threshold; });
+    std::int64_t equal =
+        remove - std::count_if(scores, scores + count, [&](float s) { return s < threshold; });
     for (std::int64_t i = 0; i < count; ++i) {
         if (scores[i] < threshold) continue;
-        if (scores[i] == threshold && equal > 0) --equal;
-        else mask.keep(first + i);
+        if (scores[i] == threshold && equal > 0)
+            --equal;
+        else
+            mask.keep(first + i);
     }
 }
 
@@ -43,7 +46,8 @@ PatternTarget parsePattern(const std::string& pattern, double sparsity) {
         target.group = 0;
     }
     if (target.group < 2 || target.keep < 1 || target.keep >= target.group || target.group > 64)
-        throw Error(ErrorCode::InvalidInput, "the pattern '" + pattern + "' is neither unstructured nor N:M with 1 <= N < M <= 64",
+        throw Error(ErrorCode::InvalidInput,
+                    "the pattern '" + pattern + "' is neither unstructured nor N:M with 1 <= N < M <= 64",
                     "pattern", {{"use --pattern unstructured or --pattern 2:4", "pattern", "2:4"}});
     target.sparsity = 1.0 - static_cast<double>(target.keep) / target.group;
     return target;
@@ -53,7 +57,8 @@ PackedMask selectInMatrix(const torch::Tensor& scores, double sparsity) {
     PackedMask mask(scores.size(0), scores.size(1));
     std::vector<float> scratch;
     const auto count = scores.numel();
-    keepHighest(scores.data_ptr<float>(), 0, count, static_cast<std::int64_t>(std::floor(sparsity * static_cast<double>(count))), mask, scratch);
+    keepHighest(scores.data_ptr<float>(), 0, count,
+                static_cast<std::int64_t>(std::floor(sparsity * static_cast<double>(count))), mask, scratch);
     return mask;
 }
 
@@ -71,8 +76,13 @@ PackedMask selectNM(const torch::Tensor& scores, int keep, int group, const std:
     const auto cols = scores.size(1);
     if (cols % group != 0)
         throw Error(ErrorCode::InvalidInput,
-                    "the pattern's groups of " + std::to_string(group) + " do not divide the " + std::to_string(cols) + " inputs",
-                    name, {{"choose an M that divides the inputs of every matrix, or exclude the matrix with --set exclude=" + name, "exclude", name}});
+                    "the pattern's groups of " + std::to_string(group) + " do not divide the " +
+                        std::to_string(cols) + " inputs",
+                    name,
+                    {{"choose an M that divides the inputs of every matrix, or exclude the matrix with --set "
+                      "exclude=" +
+                          name,
+                      "exclude", name}});
     PackedMask mask(scores.size(0), cols);
     std::vector<float> scratch;
     const auto* data = scores.data_ptr<float>();

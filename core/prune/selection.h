@@ -9,8 +9,8 @@ namespace tessera {
 /// What a one-shot method may ask of its masks.
 struct PatternTarget {
     double sparsity = 0.5;
-    int keep = 0;    ///< N of N:M; 0: unstructured
-    int group = 0;   ///< M
+    int keep = 0;   ///< N of N:M; 0: unstructured
+    int group = 0;  ///< M
     bool isNM() const { return group > 0; }
 };
 
@@ -22,8 +22,8 @@ PatternTarget parsePattern(const std::string& pattern, double sparsity);
 PackedMask selectInMatrix(const torch::Tensor& scores, double sparsity);
 /// The same within each row.
 PackedMask selectInRows(const torch::Tensor& scores, double sparsity);
-/// Keeps the `keep` highest of every `group` consecutive inputs of a row; of equal ones the later is kept, as in the
-/// selections above. Throws Error{InvalidInput} when `group` does not divide the columns.
+/// Keeps the `keep` highest of every `group` consecutive inputs of a row; of equal ones the later is kept, as
+/// in the selections above. Throws Error{InvalidInput} when `group` does not divide the columns.
 PackedMask selectNM(const torch::Tensor& scores, int keep, int group, const std::string& name);
 
 /// weights * mask, in place; [rows, cols].

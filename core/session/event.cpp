@@ -25,7 +25,10 @@ Event errorEvent(const Error& error) {
         if (!remedy.value.empty()) item["value"] = remedy.value;
         remedies.push_back(item);
     }
-    return makeEvent("error", {{"code", errorCodeName(error.code())}, {"summary", error.summary()}, {"where", error.where()}, {"remedies", remedies}});
+    return makeEvent("error", {{"code", errorCodeName(error.code())},
+                               {"summary", error.summary()},
+                               {"where", error.where()},
+                               {"remedies", remedies}});
 }
 
 EventLog::EventLog(std::filesystem::path path) : m_path(std::move(path)) {

@@ -21,13 +21,16 @@ std::string textOf(const Json& json, const std::string& key, const std::string& 
 
 std::int64_t wholeOf(const Json& json, const std::string& key, std::int64_t least, std::int64_t greatest) {
     const auto& value = json[key];
-    if (!value.is_number_integer() || value.get<double>() < static_cast<double>(least) || value.get<double>() > static_cast<double>(greatest))
-        refuse(key, "\"" + key + "\" is " + value.dump(), "give a whole number from " + std::to_string(least) + " to " + std::to_string(greatest));
+    if (!value.is_number_integer() || value.get<double>() < static_cast<double>(least) ||
+        value.get<double>() > static_cast<double>(greatest))
+        refuse(key, "\"" + key + "\" is " + value.dump(),
+               "give a whole number from " + std::to_string(least) + " to " + std::to_string(greatest));
     return value.get<std::int64_t>();
 }
 
 double realOf(const Json& json, const std::string& key) {
-    if (!json[key].is_number() || !std::isfinite(json[key].get<double>())) refuse(key, "\"" + key + "\" is not a number", "give a number");
+    if (!json[key].is_number() || !std::isfinite(json[key].get<double>()))
+        refuse(key, "\"" + key + "\" is not a number", "give a number");
     return json[key].get<double>();
 }
 
@@ -36,7 +39,9 @@ std::optional<double> sparsityOfPattern(const std::string& pattern) {
     int n = 0, m = 0;
     char rest = 0;
     if (std::sscanf(pattern.c_str(), "%d:%d%c", &n, &m, &rest) != 2) return std::nullopt;
-    if (n < 1 || m > 64 || n > m) refuse("pattern", "\"" + pattern + "\" is no N:M pattern", "keep N of every M weights, 1 <= N <= M <= 64, for example 2:4");
+    if (n < 1 || m > 64 || n > m)
+        refuse("pattern", "\"" + pattern + "\" is no N:M pattern",
+               "keep N of every M weights, 1 <= N <= M <= 64, for example 2:4");
     return 1.0 - static_cast<double>(n) / m;
 }
 
@@ -48,7 +53,10 @@ std::string number(double value) {
 
 /// A word as a shell reads it back.
 std::string quoted(const std::string& word) {
-    if (!word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") == std::string::npos) return word;
+    if (!word.empty() &&
+        word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") ==
+            std::string::npos)
+        return word;
     std::string result = "'";
     for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return result + "'";
@@ -72,16 +80,20 @@ const MethodDescription& methodNamed(const std::string& name) {
         if (method.name == name) return method;
         known += (known.empty() ? "" : ", ") + method.name;
     }
-    throw Error(ErrorCode::InvalidInput, "there is no method \"" + name + "\"", "method", {{"choose one of " + known, "method", "leap"}});
+    throw Error(ErrorCode::InvalidInput, "there is no method \"" + name + "\"", "method",
+                {{"choose one of " + known, "method", "leap"}});
 }
 
 ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
-    if (!json.is_object()) refuse("spec", "the specification is not an object", "see the example in the README");
-    static const std::vector<std::string> known{"model", "method", "pattern", "sparsity", "text", "steps", "minutes", "seed", "threads",
-                                                "device", "dtype", "set", "out", "format", "tessera", "fingerprints"};
+    if (!json.is_object())
+        refuse("spec", "the specification is not an object", "see the example in the README");
+    static const std::vector<std::string> known{
+        "model",   "method", "pattern", "sparsity", "text", "steps",  "minutes", "seed",
+        "threads", "device", "dtype",   "set",      "out",  "format", "tessera", "fingerprints"};
     for (const auto& [key, value] : json.items())
         if (std::find(known.begin(), known.end(), key) == known.end())
-            refuse(key, "the specification has the unknown key \"" + key + "\"", "remove it; options of the method go into \"set\"");
+            refuse(key, "the specification has the unknown key \"" + key + "\"",
+                   "remove it; options of the method go into \"set\"");
     ExperimentSpec spec;
     spec.model = textOf(json, "model", "");
     if (spec.model.empty()) refuse("model", "no model is named", "give --model, for example starter");
@@ -90,10 +102,12 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
     const auto& method = methodNamed(spec.method);
     spec.pattern = textOf(json, "pattern", method.patterns.front());
     const auto fixed = sparsityOfPattern(spec.pattern);
-    if (std::find(method.patterns.begin(), method.patterns.end(), fixed ? "N:M" : spec.pattern) == method.patterns.end()) {
+    if (std::find(method.patterns.begin(), method.patterns.end(), fixed ? "N:M" : spec.pattern) ==
+        method.patterns.end()) {
         std::string list;
         for (const auto& p : method.patterns) list += (list.empty() ? "" : " or ") + p;
-        refuse("pattern", "the method " + spec.method + " has no pattern \"" + spec.pattern + "\"", "choose " + list);
+        refuse("pattern", "the method " + spec.method + " has no pattern \"" + spec.pattern + "\"",
+               "choose " + list);
     }
     if (json.contains("sparsity")) {
         spec.sparsity = realOf(json, "sparsity");
@@ -103,12 +117,17 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
         refuse("sparsity", "no sparsity is given", "give --sparsity, for example 0.5");
     }
     if (!(spec.sparsity >= 0 && spec.sparsity < 1))
-        refuse("sparsity", "a sparsity of " + number(spec.sparsity) + " is impossible", "give the fraction of weights to remove, from 0 up to but not 1, for example 0.5");
+        refuse("sparsity", "a sparsity of " + number(spec.sparsity) + " is impossible",
+               "give the fraction of weights to remove, from 0 up to but not 1, for example 0.5");
     if (spec.sparsity > method.mostSparsity)
-        refuse("sparsity", spec.method + " reaches at most " + number(method.mostSparsity) + ", " + number(spec.sparsity) + " is asked for",
+        refuse("sparsity",
+               spec.method + " reaches at most " + number(method.mostSparsity) + ", " +
+                   number(spec.sparsity) + " is asked for",
                "give at most " + number(method.mostSparsity) + " or use leap");
     if (fixed && std::abs(*fixed - spec.sparsity) > 1e-9)
-        refuse("sparsity", "the pattern " + spec.pattern + " makes a sparsity of " + number(*fixed) + ", " + number(spec.sparsity) + " is asked for",
+        refuse("sparsity",
+               "the pattern " + spec.pattern + " makes a sparsity of " + number(*fixed) + ", " +
+                   number(spec.sparsity) + " is asked for",
                "leave --sparsity out or give " + number(*fixed));
     if (json.contains("text")) {
         const auto& text = json["text"];
@@ -116,34 +135,46 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
             spec.text.push_back(text.get<std::string>());
         } else if (text.is_array()) {
             for (const auto& file : text) {
-                if (!file.is_string()) refuse("text", "\"text\" holds something that is no file name", "give a list of file names");
+                if (!file.is_string())
+                    refuse("text", "\"text\" holds something that is no file name",
+                           "give a list of file names");
                 spec.text.push_back(file.get<std::string>());
             }
         } else if (!text.is_null()) {
             refuse("text", "\"text\" is no list of file names", "give a list of file names");
         }
     }
-    if (json.contains("steps") && !json["steps"].is_null()) spec.steps = wholeOf(json, "steps", 1, 10'000'000);
+    if (json.contains("steps") && !json["steps"].is_null())
+        spec.steps = wholeOf(json, "steps", 1, 10'000'000);
     if (json.contains("minutes") && !json["minutes"].is_null()) {
         spec.minutes = realOf(json, "minutes");
-        if (!(*spec.minutes > 0 && *spec.minutes <= 1e6)) refuse("minutes", "a budget of " + number(*spec.minutes) + " minutes is impossible", "give a positive number");
+        if (!(*spec.minutes > 0 && *spec.minutes <= 1e6))
+            refuse("minutes", "a budget of " + number(*spec.minutes) + " minutes is impossible",
+                   "give a positive number");
     }
-    if (spec.steps && spec.minutes) refuse("steps", "both steps and minutes are given", "give one of the two");
+    if (spec.steps && spec.minutes)
+        refuse("steps", "both steps and minutes are given", "give one of the two");
     if (!method.learns && (spec.steps || spec.minutes))
-        refuse(spec.steps ? "steps" : "minutes", spec.method + " learns nothing and takes no budget", "leave steps and minutes out, or use leap");
-    if (json.contains("seed")) spec.seed = static_cast<std::uint64_t>(wholeOf(json, "seed", 0, std::int64_t(1) << 53));
+        refuse(spec.steps ? "steps" : "minutes", spec.method + " learns nothing and takes no budget",
+               "leave steps and minutes out, or use leap");
+    if (json.contains("seed"))
+        spec.seed = static_cast<std::uint64_t>(wholeOf(json, "seed", 0, std::int64_t(1) << 53));
     if (json.contains("threads")) spec.threads = static_cast<int>(wholeOf(json, "threads", 0, 4096));
     spec.device = textOf(json, "device", "cpu");
-    if (spec.device != "cpu") refuse("device", "this build runs on the cpu; \"" + spec.device + "\" is asked for", "leave --device out");
+    if (spec.device != "cpu")
+        refuse("device", "this build runs on the cpu; \"" + spec.device + "\" is asked for",
+               "leave --device out");
     spec.dtype = textOf(json, "dtype", "bf16");
-    if (spec.dtype != "bf16" && spec.dtype != "f32") refuse("dtype", "\"" + spec.dtype + "\" is no element type for computing", "choose bf16 or f32");
+    if (spec.dtype != "bf16" && spec.dtype != "f32")
+        refuse("dtype", "\"" + spec.dtype + "\" is no element type for computing", "choose bf16 or f32");
     spec.out = textOf(json, "out", "");
     spec.set = OptionSet(spec.method, json.contains("set") ? json["set"] : Json::object());
     return spec;
 }
 
 Json ExperimentSpec::toJson() const {
-    Json json{{"model", model}, {"method", method}, {"pattern", pattern}, {"sparsity", sparsity}, {"text", text}};
+    Json json{
+        {"model", model}, {"method", method}, {"pattern", pattern}, {"sparsity", sparsity}, {"text", text}};
     if (steps) json["steps"] = *steps;
     if (minutes) json["minutes"] = *minutes;
     json["seed"] = seed;
@@ -155,7 +186,8 @@ Json ExperimentSpec::toJson() const {
 }
 
 std::string ExperimentSpec::commandLine() const {
-    std::string line = "tessera-cli run --model " + quoted(model) + " --method " + method + " --sparsity " + number(sparsity);
+    std::string line = "tessera-cli run --model " + quoted(model) + " --method " + method + " --sparsity " +
+                       number(sparsity);
     if (pattern != methodNamed(method).patterns.front()) line += " --pattern " + pattern;
     for (const auto& file : text) line += " --text " + quoted(file);
     if (steps) line += " --steps " + std::to_string(*steps);
@@ -165,7 +197,8 @@ std::string ExperimentSpec::commandLine() const {
     if (device != "cpu") line += " --device " + quoted(device);
     if (dtype != "bf16") line += " --dtype " + dtype;
     const auto given = set.given();
-    for (const auto& [key, value] : given.items()) line += " --set " + quoted(key + "=" + value.get<std::string>());
+    for (const auto& [key, value] : given.items())
+        line += " --set " + quoted(key + "=" + value.get<std::string>());
     return line;
 }
 

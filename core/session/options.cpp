@@ -14,60 +14,134 @@ const std::vector<std::string> kLearn{"leap", "patch-tile"};
 const std::vector<std::string> kAll{"magnitude", "wanda", "leap", "patch-tile"};
 const std::vector<std::string> kCalibrated{"wanda", "leap", "patch-tile"};
 
-OptionDescription real(const char* key, const char* value, const char* paper, double least, double greatest, const char* help,
-                       const char* unit = "") {
+OptionDescription real(const char* key, const char* value, const char* paper, double least, double greatest,
+                       const char* help, const char* unit = "") {
     return {key, OptionType::Real, unit, value, paper, least, greatest, {}, help, kLearn};
 }
-OptionDescription whole(const char* key, const char* value, const char* paper, double least, double greatest, const char* unit,
-                        const char* help, std::vector<std::string> methods = kLearn) {
+OptionDescription whole(const char* key, const char* value, const char* paper, double least, double greatest,
+                        const char* unit, const char* help, std::vector<std::string> methods = kLearn) {
     return {key, OptionType::Integer, unit, value, paper, least, greatest, {}, help, std::move(methods)};
 }
-OptionDescription choice(const char* key, const char* value, const char* paper, std::vector<std::string> choices, const char* help,
+OptionDescription choice(const char* key, const char* value, const char* paper,
+                         std::vector<std::string> choices, const char* help,
                          std::vector<std::string> methods = kLearn) {
     return {key, OptionType::Choice, "", value, paper, 0, 0, std::move(choices), help, std::move(methods)};
 }
 
 std::vector<OptionDescription> makeDescriptions() {
     std::vector<OptionDescription> d;
-    d.push_back(choice("recipe", "desk", "desk", {"desk", "paper"}, "which defaults hold: desk, for fewer than 50 M tokens, or the published ones"));
+    d.push_back(choice("recipe", "desk", "desk", {"desk", "paper"},
+                       "which defaults hold: desk, for fewer than 50 M tokens, or the published ones"));
     d.push_back(real("lr", "2e-3", "1e-3", 0, 1, "peak learning rate of the mask logits (Adam)"));
-    d.push_back(choice("lr_schedule", "cosine", "", {"cosine", "linear", "constant"}, "how the learning rate falls after the warm-up"));
+    d.push_back(choice("lr_schedule", "cosine", "", {"cosine", "linear", "constant"},
+                       "how the learning rate falls after the warm-up"));
     d.push_back(whole("warmup_steps", "5", "", 0, 1e6, "steps", "steps over which the learning rate rises"));
     d.push_back(real("beta1", "0.9", "", 0, 0.9999, "Adam's decay of the mean gradient"));
     d.push_back(real("beta2", "0.95", "", 0, 0.99999, "Adam's decay of the squared gradient"));
     d.push_back(real("eps", "1e-12", "1e-8", 0, 1, "Adam's epsilon; gate gradients are as small as 1e-8"));
     d.push_back(real("weight_decay", "0", "", 0, 10, "decoupled weight decay on the logits"));
-    d.push_back(real("clip", "0", "1", 0, 1e9, "greatest norm of the gradient; 0 does not clip and fuses backward and Adam"));
+    d.push_back(real("clip", "0", "1", 0, 1e9,
+                     "greatest norm of the gradient; 0 does not clip and fuses backward and Adam"));
     d.push_back(real("kappa_start", "100", "25", 1e-3, 1e6, "scale of the logits at the first step"));
     d.push_back(real("kappa_end", "350", "350", 1e-3, 1e6, "scale of the logits at the last step"));
     d.push_back(real("tau_start", "2", "4", 1e-4, 1e3, "temperature at the first step"));
     d.push_back(real("tau_end", "0.05", "0.05", 1e-4, 1e3, "temperature at the last step"));
-    d.push_back(choice("temperature_schedule", "linear", "", {"linear", "cosine", "constant"}, "how kappa and tau move"));
-    d.push_back(real("lambda_density", "7", "7", 0, 1e6, "weight of the distance between the soft density and the target; unused with centring"));
-    d.push_back(real("lambda_weight", "10", "10", 0, 1e6, "weight of the norm of the kept weights, falling to 0 over the run"));
-    d.push_back(choice("prior", "wanda", "wanda", {"wanda", "magnitude", "random", "none"}, "which one-shot method the logits start from"));
-    d.push_back(choice("prior_form", "graded", "binary", {"graded", "binary"}, "graded: by the score's distance from its threshold; binary: by its side"));
-    d.push_back(real("prior_strength", "3", "3", 0, 1000, "size of the prior in units of prior_sigma; 0 disables it"));
-    d.push_back(real("prior_sigma", "0.014", "", 1e-6, 10, "deviation of the published normal initialisation, the prior's unit"));
-    d.push_back({"prior_noise", OptionType::Boolean, "", "false", "true", 0, 0, {}, "add the published normal noise to the initial logits", kLearn});
-    d.push_back(real("prior_width", "0.7", "", 1e-6, 100, "graded: distance of log scores that makes one unit of strength"));
+    d.push_back(choice("temperature_schedule", "linear", "", {"linear", "cosine", "constant"},
+                       "how kappa and tau move"));
+    d.push_back(real("lambda_density", "7", "7", 0, 1e6,
+                     "weight of the distance between the soft density and the target; unused with centring"));
+    d.push_back(real("lambda_weight", "10", "10", 0, 1e6,
+                     "weight of the norm of the kept weights, falling to 0 over the run"));
+    d.push_back(choice("prior", "wanda", "wanda", {"wanda", "magnitude", "random", "none"},
+                       "which one-shot method the logits start from"));
+    d.push_back(choice("prior_form", "graded", "binary", {"graded", "binary"},
+                       "graded: by the score's distance from its threshold; binary: by its side"));
+    d.push_back(real("prior_strength", "3", "3", 0, 1000,
+                     "size of the prior in units of prior_sigma; 0 disables it"));
+    d.push_back(real("prior_sigma", "0.014", "", 1e-6, 10,
+                     "deviation of the published normal initialisation, the prior's unit"));
+    d.push_back({"prior_noise",
+                 OptionType::Boolean,
+                 "",
+                 "false",
+                 "true",
+                 0,
+                 0,
+                 {},
+                 "add the published normal noise to the initial logits",
+                 kLearn});
+    d.push_back(real("prior_width", "0.7", "", 1e-6, 100,
+                     "graded: distance of log scores that makes one unit of strength"));
     d.push_back(real("prior_clamp", "1.5", "", 1e-6, 100, "graded: most units of strength"));
-    d.push_back(choice("prior_threshold", "row", "row", {"row", "matrix", "block", "global"}, "within which weights the prior's threshold is taken"));
-    d.push_back({"centring", OptionType::Boolean, "", "true", "false", 0, 0, {}, "shift the gates at every step so that the budget holds throughout", kLearn});
-    d.push_back(real("kl_weight", "0.5", "0", 0, 1000, "weight of the divergence from the dense model's predictions"));
+    d.push_back(choice("prior_threshold", "row", "row", {"row", "matrix", "block", "global"},
+                       "within which weights the prior's threshold is taken"));
+    d.push_back({"centring",
+                 OptionType::Boolean,
+                 "",
+                 "true",
+                 "false",
+                 0,
+                 0,
+                 {},
+                 "shift the gates at every step so that the budget holds throughout",
+                 kLearn});
+    d.push_back(real("kl_weight", "0.5", "0", 0, 1000,
+                     "weight of the divergence from the dense model's predictions"));
     d.push_back(real("ce_weight", "0.5", "1", 0, 1000, "weight of the cross-entropy with the text"));
-    d.push_back(choice("target_scope", "global", "", {"global", "block", "matrix"}, "within which weights the sparsity is held"));
+    d.push_back(choice("target_scope", "global", "", {"global", "block", "matrix"},
+                       "within which weights the sparsity is held"));
     d.push_back(whole("batch", "4", "", 1, 4096, "windows", "windows a forward pass"));
     d.push_back(whole("context", "512", "", 16, 1 << 20, "tokens", "tokens a window of learning text"));
-    d.push_back(whole("accumulate", "1", "", 1, 65536, "passes", "forward passes a step, each with noise of its own"));
-    d.push_back({"base", OptionType::Text, "", "wanda", "", 0, 0, {}, "the frozen 2:4 mask: magnitude, wanda, or a mask file (.npz)", {"patch-tile"}});
-    d.push_back({"tile", OptionType::Tile, "weights", "128x128", "", 1, 1 << 20, {}, "rows x columns of a tile; LEAP and the one-shot methods draw maps with it", kAll});
-    d.push_back(whole("calibration_windows", "32", "", 1, 1 << 20, "windows", "windows of text that one-shot scores are measured on", kCalibrated));
-    d.push_back(whole("calibration_context", "1024", "", 16, 1 << 20, "tokens", "tokens a calibration window", kCalibrated));
-    d.push_back({"exclude", OptionType::List, "", "", "", 0, 0, {}, "matrices that stay dense, by name, * and ? allowed, separated by commas", kAll});
-    d.push_back(whole("eval_window", "1024", "", 16, 1 << 20, "tokens", "tokens a window of the held-out perplexity", kAll));
-    d.push_back(whole("eval_windows", "20", "", 0, 1 << 20, "windows", "windows of the held-out perplexity; 0 measures none", kAll));
-    d.push_back({"checkpoint_seconds", OptionType::Real, "s", "0", "", 0, 1e9, {}, "least time between checkpoints; 0: 60 s or 20 times what one takes", kLearn});
+    d.push_back(whole("accumulate", "1", "", 1, 65536, "passes",
+                      "forward passes a step, each with noise of its own"));
+    d.push_back({"base",
+                 OptionType::Text,
+                 "",
+                 "wanda",
+                 "",
+                 0,
+                 0,
+                 {},
+                 "the frozen 2:4 mask: magnitude, wanda, or a mask file (.npz)",
+                 {"patch-tile"}});
+    d.push_back({"tile",
+                 OptionType::Tile,
+                 "weights",
+                 "128x128",
+                 "",
+                 1,
+                 1 << 20,
+                 {},
+                 "rows x columns of a tile; LEAP and the one-shot methods draw maps with it",
+                 kAll});
+    d.push_back(whole("calibration_windows", "32", "", 1, 1 << 20, "windows",
+                      "windows of text that one-shot scores are measured on", kCalibrated));
+    d.push_back(whole("calibration_context", "1024", "", 16, 1 << 20, "tokens", "tokens a calibration window",
+                      kCalibrated));
+    d.push_back({"exclude",
+                 OptionType::List,
+                 "",
+                 "",
+                 "",
+                 0,
+                 0,
+                 {},
+                 "matrices that stay dense, by name, * and ? allowed, separated by commas",
+                 kAll});
+    d.push_back(whole("eval_window", "1024", "", 16, 1 << 20, "tokens",
+                      "tokens a window of the held-out perplexity", kAll));
+    d.push_back(whole("eval_windows", "20", "", 0, 1 << 20, "windows",
+                      "windows of the held-out perplexity; 0 measures none", kAll));
+    d.push_back({"checkpoint_seconds",
+                 OptionType::Real,
+                 "s",
+                 "0",
+                 "",
+                 0,
+                 1e9,
+                 {},
+                 "least time between checkpoints; 0: 60 s or 20 times what one takes",
+                 kLearn});
     d.push_back(whole("snapshots", "20", "", 1, 20, "", "tile maps and hard masks kept over the run"));
     return d;
 }
@@ -129,8 +203,10 @@ std::string shortNumber(double value) {
 
 void check(const OptionDescription& option, const std::string& text) {
     const auto refuse = [&](const std::string& expected) {
-        throw Error(ErrorCode::InvalidInput, "\"" + text + "\" is no value of " + option.key + ": it takes " + expected, option.key,
-                    {{"for example " + option.key + "=" + option.defaultValue, option.key, option.defaultValue}});
+        throw Error(
+            ErrorCode::InvalidInput,
+            "\"" + text + "\" is no value of " + option.key + ": it takes " + expected, option.key,
+            {{"for example " + option.key + "=" + option.defaultValue, option.key, option.defaultValue}});
     };
     switch (option.type) {
         case OptionType::Real:
@@ -138,8 +214,8 @@ void check(const OptionDescription& option, const std::string& text) {
             const double value = numberOf(text);
             const bool wholeEnough = option.type == OptionType::Real || value == std::floor(value);
             if (!(value >= option.least && value <= option.greatest) || !wholeEnough)
-                refuse(std::string(option.type == OptionType::Integer ? "a whole number" : "a number") + " from " + shortNumber(option.least) +
-                       " to " + shortNumber(option.greatest));
+                refuse(std::string(option.type == OptionType::Integer ? "a whole number" : "a number") +
+                       " from " + shortNumber(option.least) + " to " + shortNumber(option.greatest));
             return;
         }
         case OptionType::Boolean:
@@ -148,33 +224,44 @@ void check(const OptionDescription& option, const std::string& text) {
         case OptionType::Choice:
             if (std::find(option.choices.begin(), option.choices.end(), text) == option.choices.end()) {
                 std::string list;
-                for (const auto& c : option.choices) list += (list.empty() ? "" : c == option.choices.back() ? " or " : ", ") + c;
+                for (const auto& c : option.choices)
+                    list += (list.empty() ? "" : c == option.choices.back() ? " or " : ", ") + c;
                 refuse(list);
             }
             return;
         case OptionType::Tile: {
             const auto cross = text.find('x');
-            const double rows = numberOf(text.substr(0, cross)), cols = cross == std::string::npos ? rows : numberOf(text.substr(cross + 1));
-            if (!(rows >= 1 && rows <= option.greatest && cols >= 1 && cols <= option.greatest) || rows != std::floor(rows) || cols != std::floor(cols))
+            const double rows = numberOf(text.substr(0, cross)),
+                         cols = cross == std::string::npos ? rows : numberOf(text.substr(cross + 1));
+            if (!(rows >= 1 && rows <= option.greatest && cols >= 1 && cols <= option.greatest) ||
+                rows != std::floor(rows) || cols != std::floor(cols))
                 refuse("rows x columns such as 128x128");
             return;
         }
         case OptionType::Text:
             if (text.empty()) refuse("a text");
             return;
-        case OptionType::List: return;
+        case OptionType::List:
+            return;
     }
 }
 
 const char* typeName(OptionType type) {
     switch (type) {
-        case OptionType::Real: return "real";
-        case OptionType::Integer: return "integer";
-        case OptionType::Boolean: return "boolean";
-        case OptionType::Choice: return "choice";
-        case OptionType::Text: return "text";
-        case OptionType::List: return "list";
-        case OptionType::Tile: return "tile";
+        case OptionType::Real:
+            return "real";
+        case OptionType::Integer:
+            return "integer";
+        case OptionType::Boolean:
+            return "boolean";
+        case OptionType::Choice:
+            return "choice";
+        case OptionType::Text:
+            return "text";
+        case OptionType::List:
+            return "list";
+        case OptionType::Tile:
+            return "tile";
     }
     return "text";
 }
@@ -195,8 +282,9 @@ namespace {
 /// PATCH-Tile's published values, table 8.5, where they differ from LEAP's.
 std::string recipeValue(const OptionDescription& option, const std::string& method, bool paper) {
     if (paper && method == "patch-tile") {
-        static const std::map<std::string, std::string> published{{"lr", "1e-4"},          {"kappa_start", "100"},   {"kappa_end", "500"},
-                                                                  {"tau_start", "2"},      {"lambda_density", "3"}, {"lambda_weight", "0.1"}};
+        static const std::map<std::string, std::string> published{
+            {"lr", "1e-4"},     {"kappa_start", "100"},  {"kappa_end", "500"},
+            {"tau_start", "2"}, {"lambda_density", "3"}, {"lambda_weight", "0.1"}};
         if (const auto found = published.find(option.key); found != published.end()) return found->second;
     }
     return paper && !option.paperValue.empty() ? option.paperValue : option.defaultValue;
@@ -205,23 +293,34 @@ std::string recipeValue(const OptionDescription& option, const std::string& meth
 }  // namespace
 
 Json OptionDescription::toJson(const std::string& method) const {
-    Json json{{"key", key}, {"type", typeName(type)}, {"unit", unit}, {"default", recipeValue(*this, method, false)},
-              {"paper", recipeValue(*this, method, true)}, {"help", help}, {"methods", methods}};
-    if (type == OptionType::Real || type == OptionType::Integer || type == OptionType::Tile) json["range"] = {least, greatest};
+    Json json{{"key", key},
+              {"type", typeName(type)},
+              {"unit", unit},
+              {"default", recipeValue(*this, method, false)},
+              {"paper", recipeValue(*this, method, true)},
+              {"help", help},
+              {"methods", methods}};
+    if (type == OptionType::Real || type == OptionType::Integer || type == OptionType::Tile)
+        json["range"] = {least, greatest};
     if (!choices.empty()) json["choices"] = choices;
     return json;
 }
 
 OptionSet::OptionSet(const std::string& method, const Json& values) : m_method(method) {
-    if (!values.is_null() && !values.is_object()) throw Error(ErrorCode::InvalidInput, "\"set\" is not an object of keys and values", "set");
+    if (!values.is_null() && !values.is_object())
+        throw Error(ErrorCode::InvalidInput, "\"set\" is not an object of keys and values", "set");
     if (values.is_object())
         for (const auto& [key, value] : values.items()) {
             const auto* option = findOption(key);
             if (!option || !option->belongsTo(method)) {
                 const auto near = nearest(key, method);
                 throw Error(ErrorCode::InvalidInput,
-                            option ? "the method " + method + " has no option \"" + key + "\"" : "there is no option \"" + key + "\"", "set",
-                            {{near.empty() ? "see 'tessera-cli options --method " + method + "'" : "did you mean \"" + near + "\"?", "", ""}});
+                            option ? "the method " + method + " has no option \"" + key + "\""
+                                   : "there is no option \"" + key + "\"",
+                            "set",
+                            {{near.empty() ? "see 'tessera-cli options --method " + method + "'"
+                                           : "did you mean \"" + near + "\"?",
+                              "", ""}});
             }
             const auto text = textOf(value);
             check(*option, text);
@@ -229,18 +328,27 @@ OptionSet::OptionSet(const std::string& method, const Json& values) : m_method(m
         }
     const bool paper = m_given.contains("recipe") && m_given["recipe"] == "paper";
     for (const auto& option : optionDescriptions())
-        if (option.belongsTo(method)) m_values[option.key] = m_given.contains(option.key) ? m_given[option.key] : recipeValue(option, method, paper);
+        if (option.belongsTo(method))
+            m_values[option.key] =
+                m_given.contains(option.key) ? m_given[option.key] : recipeValue(option, method, paper);
 }
 
 std::string OptionSet::text(const std::string& key) const {
     const auto found = m_values.find(key);
-    if (found == m_values.end()) throw Error(ErrorCode::Internal, "the method " + m_method + " has no option " + key, key);
+    if (found == m_values.end())
+        throw Error(ErrorCode::Internal, "the method " + m_method + " has no option " + key, key);
     return found->second;
 }
 
-double OptionSet::real(const std::string& key) const { return numberOf(text(key)); }
-std::int64_t OptionSet::integer(const std::string& key) const { return static_cast<std::int64_t>(numberOf(text(key))); }
-bool OptionSet::boolean(const std::string& key) const { return text(key) == "true"; }
+double OptionSet::real(const std::string& key) const {
+    return numberOf(text(key));
+}
+std::int64_t OptionSet::integer(const std::string& key) const {
+    return static_cast<std::int64_t>(numberOf(text(key)));
+}
+bool OptionSet::boolean(const std::string& key) const {
+    return text(key) == "true";
+}
 
 std::vector<std::string> OptionSet::list(const std::string& key) const {
     std::vector<std::string> items;
@@ -257,7 +365,8 @@ std::pair<std::int64_t, std::int64_t> OptionSet::tile(const std::string& key) co
     const auto value = text(key);
     const auto cross = value.find('x');
     const auto rows = static_cast<std::int64_t>(numberOf(value.substr(0, cross)));
-    return {rows, cross == std::string::npos ? rows : static_cast<std::int64_t>(numberOf(value.substr(cross + 1)))};
+    return {rows,
+            cross == std::string::npos ? rows : static_cast<std::int64_t>(numberOf(value.substr(cross + 1)))};
 }
 
 Json OptionSet::given() const {

@@ -12,15 +12,15 @@ namespace tessera {
 
 enum class OptionType { Real, Integer, Boolean, Choice, Text, List, Tile };
 
-/// One `--set` key. The spec's parser, the command line's help, the window's form and the documentation are all made
-/// from this description.
+/// One `--set` key. The spec's parser, the command line's help, the window's form and the documentation are
+/// all made from this description.
 struct OptionDescription {
     std::string key;
     OptionType type = OptionType::Real;
-    std::string unit;               ///< "", "steps", "tokens", "s", "weights", ...
-    std::string defaultValue;       ///< of the desk recipe
-    std::string paperValue;         ///< of the published recipe; the same where empty
-    double least = 0, greatest = 0; ///< of numbers, both ends allowed
+    std::string unit;                ///< "", "steps", "tokens", "s", "weights", ...
+    std::string defaultValue;        ///< of the desk recipe
+    std::string paperValue;          ///< of the published recipe; the same where empty
+    double least = 0, greatest = 0;  ///< of numbers, both ends allowed
     std::vector<std::string> choices;
     std::string help;
     std::vector<std::string> methods;  ///< which have it
@@ -35,8 +35,9 @@ const std::vector<OptionDescription>& optionDescriptions();
 class OptionSet {
   public:
     OptionSet() = default;
-    /// `values` is an object key -> text, number, boolean or list. Throws Error{InvalidInput} naming the key and what it
-    /// may be; an unknown key, or one that the method does not have, is named with its nearest neighbour.
+    /// `values` is an object key -> text, number, boolean or list. Throws Error{InvalidInput} naming the key
+    /// and what it may be; an unknown key, or one that the method does not have, is named with its nearest
+    /// neighbour.
     OptionSet(const std::string& method, const Json& values);
 
     double real(const std::string& key) const;

@@ -55,7 +55,8 @@ void syncFile(const fs::path& path) {
 
 }  // namespace
 
-CheckpointWriter::CheckpointWriter(fs::path temporary, fs::path final) : m_temporary(std::move(temporary)), m_final(std::move(final)) {
+CheckpointWriter::CheckpointWriter(fs::path temporary, fs::path final)
+    : m_temporary(std::move(temporary)), m_final(std::move(final)) {
     fs::remove_all(m_temporary);
     makeFolders(m_temporary);
 }
@@ -93,7 +94,8 @@ void CheckpointWriter::commit() {
 RunDirectory::RunDirectory(fs::path path, ExperimentSpec spec, Json fingerprints)
     : m_path(std::move(path)), m_spec(std::move(spec)), m_fingerprints(std::move(fingerprints)) {}
 
-RunDirectory RunDirectory::create(const fs::path& path, const ExperimentSpec& spec, const Json& fingerprints) {
+RunDirectory RunDirectory::create(const fs::path& path, const ExperimentSpec& spec,
+                                  const Json& fingerprints) {
     std::error_code none;
     if (fs::exists(path) && (!fs::is_directory(path) || !fs::is_empty(path, none)))
         throw Error(ErrorCode::InvalidInput, "there is something here already", path.string(),
@@ -109,20 +111,25 @@ RunDirectory RunDirectory::create(const fs::path& path, const ExperimentSpec& sp
     return run;
 }
 
-bool RunDirectory::isRun(const fs::path& path) { return fs::is_regular_file(path / "spec.json"); }
+bool RunDirectory::isRun(const fs::path& path) {
+    return fs::is_regular_file(path / "spec.json");
+}
 
 RunDirectory RunDirectory::open(const fs::path& path) {
     if (!isRun(path))
-        throw Error(ErrorCode::NotFound, "there is no run here: the folder has no spec.json", path.string(), {{"'tessera-cli runs' lists the runs", "", ""}});
+        throw Error(ErrorCode::NotFound, "there is no run here: the folder has no spec.json", path.string(),
+                    {{"'tessera-cli runs' lists the runs", "", ""}});
     const auto where = (path / "spec.json").string();
     const auto json = readJsonFile(path / "spec.json");
     if (!json.is_object() || !json.contains("format") || !json["format"].is_number_integer())
         throw Error(ErrorCode::Corrupt, "the run's spec.json has no format number", where);
     if (json["format"].get<std::int64_t>() > kRunFormat)
         throw Error(ErrorCode::UnsupportedVersion,
-                    "the run was written by a newer version (format " + json["format"].dump() + ", this build knows " + std::to_string(kRunFormat) + ")",
+                    "the run was written by a newer version (format " + json["format"].dump() +
+                        ", this build knows " + std::to_string(kRunFormat) + ")",
                     where, {{"open it with the version that wrote it, or a newer one", "", ""}});
-    return RunDirectory(fs::absolute(path), ExperimentSpec::fromJson(json), json.contains("fingerprints") ? json["fingerprints"] : Json::object());
+    return RunDirectory(fs::absolute(path), ExperimentSpec::fromJson(json),
+                        json.contains("fingerprints") ? json["fingerprints"] : Json::object());
 }
 
 void RunDirectory::acquire() {
@@ -132,8 +139,12 @@ void RunDirectory::acquire() {
         if (entry.path().extension() == kAside) fs::remove_all(entry.path());
 }
 
-fs::path RunDirectory::mapPath(std::int64_t step) const { return m_path / "maps" / ("step-" + std::to_string(step) + ".bin"); }
-fs::path RunDirectory::snapshotPath(std::int64_t step) const { return m_path / "snapshots" / ("step-" + std::to_string(step) + ".npz"); }
+fs::path RunDirectory::mapPath(std::int64_t step) const {
+    return m_path / "maps" / ("step-" + std::to_string(step) + ".bin");
+}
+fs::path RunDirectory::snapshotPath(std::int64_t step) const {
+    return m_path / "snapshots" / ("step-" + std::to_string(step) + ".npz");
+}
 
 CheckpointWriter RunDirectory::beginCheckpoint(std::int64_t step) const {
     const auto final = m_path / "checkpoints" / ("step-" + std::to_string(step));
@@ -150,13 +161,16 @@ std::optional<Json> RunDirectory::result() const {
     return fs::exists(path) ? std::optional(readJsonFile(path)) : std::nullopt;
 }
 
-void RunDirectory::writeResult(const Json& result) const { writeFileAtomically(m_path / "result.json", result.dump(2) + "\n"); }
+void RunDirectory::writeResult(const Json& result) const {
+    writeFileAtomically(m_path / "result.json", result.dump(2) + "\n");
+}
 
 fs::path RunDirectory::writeMeasurement(const std::string& what, const Json& document) const {
     auto stamp = utcTimestamp();
     std::erase(stamp, ':');
     auto path = m_path / ("result-" + what + "-" + stamp + ".json");
-    for (int i = 2; fs::exists(path); ++i) path = m_path / ("result-" + what + "-" + stamp + "-" + std::to_string(i) + ".json");
+    for (int i = 2; fs::exists(path); ++i)
+        path = m_path / ("result-" + what + "-" + stamp + "-" + std::to_string(i) + ".json");
     writeFileAtomically(path, document.dump(2) + "\n");
     return path;
 }
@@ -165,7 +179,8 @@ std::string RunDirectory::status() const {
     if (fs::exists(m_path / "result.json")) return "finished";
     std::string last;
     for (const auto& event : readEvents(eventsPath())) {
-        if (event.type == "state" && event.json.contains("state") && event.json["state"].is_string()) last = event.json["state"].get<std::string>();
+        if (event.type == "state" && event.json.contains("state") && event.json["state"].is_string())
+            last = event.json["state"].get<std::string>();
         if (event.type == "error") last = "failed";
     }
     if (RunLock::isHeld(m_path)) return last == "paused" ? "paused" : "running";
@@ -195,11 +210,15 @@ std::vector<RunSummary> listRuns(const fs::path& folder) {
         if (!RunDirectory::isRun(entry.path())) continue;
         try {
             const auto run = RunDirectory::open(entry.path());
-            RunSummary summary{entry.path(), run.spec().model, run.spec().method, run.status(), run.spec().sparsity, {}, {}};
-            if (const auto result = run.result(); result && result->contains("perplexity") && (*result)["perplexity"].is_object()) {
+            RunSummary summary{
+                entry.path(), run.spec().model, run.spec().method, run.status(), run.spec().sparsity, {}, {}};
+            if (const auto result = run.result();
+                result && result->contains("perplexity") && (*result)["perplexity"].is_object()) {
                 const auto& perplexity = (*result)["perplexity"];
-                if (perplexity.contains("pruned") && perplexity["pruned"].is_number()) summary.perplexity = perplexity["pruned"].get<double>();
-                if (perplexity.contains("dense") && perplexity["dense"].is_number()) summary.densePerplexity = perplexity["dense"].get<double>();
+                if (perplexity.contains("pruned") && perplexity["pruned"].is_number())
+                    summary.perplexity = perplexity["pruned"].get<double>();
+                if (perplexity.contains("dense") && perplexity["dense"].is_number())
+                    summary.densePerplexity = perplexity["dense"].get<double>();
             }
             found.emplace_back(fs::last_write_time(entry.path() / "spec.json"), std::move(summary));
         } catch (const Error& error) {

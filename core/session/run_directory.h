@@ -16,8 +16,8 @@ namespace tessera {
 /// The version of a run directory's layout that this build writes; it reads this and older ones.
 inline constexpr int kRunFormat = 1;
 
-/// Ownership of a run by a live process: an advisory lock that the system frees when the process dies, and a heartbeat
-/// (the file's modification time, once a second) for readers on other machines.
+/// Ownership of a run by a live process: an advisory lock that the system frees when the process dies, and a
+/// heartbeat (the file's modification time, once a second) for readers on other machines.
 class RunLock {
   public:
     /// Throws Error{Locked} naming the owner's host and process when another live process holds the run.
@@ -59,8 +59,10 @@ struct Checkpoint {
 /// One run on disk (the layout is architecture.md's). Reading needs no ownership; writing does.
 class RunDirectory {
   public:
-    /// Makes the folder with its spec.json and owns it. Throws Error{InvalidInput} where something is there already.
-    static RunDirectory create(const std::filesystem::path& path, const ExperimentSpec& spec, const Json& fingerprints);
+    /// Makes the folder with its spec.json and owns it. Throws Error{InvalidInput} where something is there
+    /// already.
+    static RunDirectory create(const std::filesystem::path& path, const ExperimentSpec& spec,
+                               const Json& fingerprints);
     /// Opens for reading. Throws Error{NotFound, UnsupportedVersion, Corrupt}.
     static RunDirectory open(const std::filesystem::path& path);
     static bool isRun(const std::filesystem::path& path);

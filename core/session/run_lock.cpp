@@ -39,7 +39,8 @@ Json ownerOf(int fd) {
 bool beatsElsewhere(int fd) {
     const auto owner = ownerOf(fd);
     struct stat info {};
-    if (!owner.is_object() || owner.value("host", hostName()) == hostName() || ::fstat(fd, &info) != 0) return false;
+    if (!owner.is_object() || owner.value("host", hostName()) == hostName() || ::fstat(fd, &info) != 0)
+        return false;
     return std::time(nullptr) - info.st_mtime < kHeartbeatSeconds;
 }
 
@@ -60,12 +61,14 @@ RunLock::RunLock(const std::filesystem::path& run) {
         ::close(m_fd);
         m_fd = -1;
         throw Error(ErrorCode::Locked,
-                    "the run is in the hands of process " + std::to_string(owner.value("pid", 0)) + " on " + owner.value("host", std::string("this machine")),
+                    "the run is in the hands of process " + std::to_string(owner.value("pid", 0)) + " on " +
+                        owner.value("host", std::string("this machine")),
                     run.string(), {{"wait for it, or stop it first", "", ""}});
     }
     const Json owner{{"host", hostName()}, {"pid", ::getpid()}, {"started", utcTimestamp()}};
     const auto text = owner.dump() + "\n";
-    if (::ftruncate(m_fd, 0) != 0 || ::pwrite(m_fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    if (::ftruncate(m_fd, 0) != 0 ||
+        ::pwrite(m_fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
         const int reason = errno;
         ::close(m_fd);
         m_fd = -1;

@@ -22,7 +22,8 @@ class Reader {
     Reader(const std::string& bytes, std::string where) : m_bytes(bytes), m_where(std::move(where)) {}
     std::string_view take(std::size_t count) {
         if (count > m_bytes.size() - m_at)
-            throw Error(ErrorCode::Corrupt, "the tile map ends too early", m_where + ", byte " + std::to_string(m_at));
+            throw Error(ErrorCode::Corrupt, "the tile map ends too early",
+                        m_where + ", byte " + std::to_string(m_at));
         const auto piece = std::string_view(m_bytes).substr(m_at, count);
         m_at += count;
         return piece;
@@ -30,7 +31,8 @@ class Reader {
     std::uint64_t u32() {
         const auto piece = take(4);
         std::uint64_t value = 0;
-        for (int i = 3; i >= 0; --i) value = value << 8 | static_cast<std::uint8_t>(piece[static_cast<std::size_t>(i)]);
+        for (int i = 3; i >= 0; --i)
+            value = value << 8 | static_cast<std::uint8_t>(piece[static_cast<std::size_t>(i)]);
         return value;
     }
     const std::string& where() const { return m_where; }
@@ -43,23 +45,29 @@ class Reader {
 
 }  // namespace
 
-MatrixTiles tilesOf(const std::string& name, const PackedMask& mask, std::int64_t tileRows, std::int64_t tileCols) {
+MatrixTiles tilesOf(const std::string& name, const PackedMask& mask, std::int64_t tileRows,
+                    std::int64_t tileCols) {
     MatrixTiles tiles{name, mask.rows, mask.cols, tileRows, tileCols, {}, {}};
     for (std::int64_t top = 0; top < mask.rows; top += tileRows)
         for (std::int64_t left = 0; left < mask.cols; left += tileCols) {
-            const auto bottom = std::min(top + tileRows, mask.rows), right = std::min(left + tileCols, mask.cols);
+            const auto bottom = std::min(top + tileRows, mask.rows),
+                       right = std::min(left + tileCols, mask.cols);
             std::int64_t kept = 0;
             bool twoFour = (right - left) % 4 == 0 && left % 4 == 0;
             for (std::int64_t r = top; r < bottom; ++r)
                 for (std::int64_t c = left; c < right; c += 4) {
                     int group = 0;
-                    for (std::int64_t i = c; i < std::min(c + 4, right); ++i) group += mask.keeps(r * mask.cols + i);
+                    for (std::int64_t i = c; i < std::min(c + 4, right); ++i)
+                        group += mask.keeps(r * mask.cols + i);
                     kept += group;
                     twoFour = twoFour && group == 2;
                 }
             const auto size = (bottom - top) * (right - left);
             tiles.density.push_back(static_cast<float>(kept) / static_cast<float>(size));
-            tiles.kind.push_back(kept == size ? TileKind::Dense : kept == 0 ? TileKind::Empty : twoFour ? TileKind::TwoFour : TileKind::Unstructured);
+            tiles.kind.push_back(kept == size ? TileKind::Dense
+                                 : kept == 0  ? TileKind::Empty
+                                 : twoFour    ? TileKind::TwoFour
+                                              : TileKind::Unstructured);
         }
     return tiles;
 }
@@ -70,7 +78,8 @@ void writeTileMap(const std::filesystem::path& path, const TileMap& map) {
     for (const auto& matrix : map.matrices) {
         putU32(out, matrix.name.size());
         out += matrix.name;
-        for (const auto value : {matrix.rows, matrix.cols, matrix.tileRows, matrix.tileCols}) putU32(out, static_cast<std::uint64_t>(value));
+        for (const auto value : {matrix.rows, matrix.cols, matrix.tileRows, matrix.tileCols})
+            putU32(out, static_cast<std::uint64_t>(value));
         for (std::size_t i = 0; i < matrix.density.size(); ++i) {
             const auto level = static_cast<unsigned>(std::lround(matrix.density[i] * 65535.0f));
             out += static_cast<char>(level & 0xff);
@@ -92,12 +101,14 @@ TileMap readTileMap(const std::filesystem::path& path) {
         matrix.name = std::string(reader.take(reader.u32()));
         for (auto* value : {&matrix.rows, &matrix.cols, &matrix.tileRows, &matrix.tileCols}) {
             *value = static_cast<std::int64_t>(reader.u32());
-            if (*value == 0) throw Error(ErrorCode::Corrupt, "a size in the tile map is zero", reader.where());
+            if (*value == 0)
+                throw Error(ErrorCode::Corrupt, "a size in the tile map is zero", reader.where());
         }
         const auto tiles = static_cast<std::size_t>(matrix.gridRows() * matrix.gridCols());
         const auto data = reader.take(tiles * 3);
         for (std::size_t i = 0; i < tiles; ++i) {
-            const auto level = static_cast<std::uint8_t>(data[3 * i]) | static_cast<std::uint8_t>(data[3 * i + 1]) << 8;
+            const auto level =
+                static_cast<std::uint8_t>(data[3 * i]) | static_cast<std::uint8_t>(data[3 * i + 1]) << 8;
             const auto kind = static_cast<std::uint8_t>(data[3 * i + 2]);
             if (kind > 3) throw Error(ErrorCode::Corrupt, "a tile has an unknown kind", reader.where());
             matrix.density.push_back(static_cast<float>(level) / 65535.0f);

@@ -27,10 +27,11 @@ struct TileMap {
     std::vector<MatrixTiles> matrices;
 };
 
-MatrixTiles tilesOf(const std::string& name, const PackedMask& mask, std::int64_t tileRows, std::int64_t tileCols);
+MatrixTiles tilesOf(const std::string& name, const PackedMask& mask, std::int64_t tileRows,
+                    std::int64_t tileCols);
 
-/// maps/step-N.bin: "TESSMAP1", then little-endian u32 count, and for each matrix u32 name length, name, four u32
-/// (rows, cols, tile rows, tile cols), then a u16 (density in 65535ths) and a u8 (kind) a tile.
+/// maps/step-N.bin: "TESSMAP1", then little-endian u32 count, and for each matrix u32 name length, name, four
+/// u32 (rows, cols, tile rows, tile cols), then a u16 (density in 65535ths) and a u8 (kind) a tile.
 void writeTileMap(const std::filesystem::path& path, const TileMap& map);
 /// Throws Error{Corrupt}.
 TileMap readTileMap(const std::filesystem::path& path);

@@ -20,22 +20,29 @@ struct Word {
     std::int64_t count = 0;
 };
 
-std::uint64_t pairKey(int left, int right) { return std::uint64_t(std::uint32_t(left)) << 32 | std::uint32_t(right); }
+std::uint64_t pairKey(int left, int right) {
+    return std::uint64_t(std::uint32_t(left)) << 32 | std::uint32_t(right);
+}
 
-/// A pair in the queue, with the count it had when it was put there; stale ones are corrected when they surface.
+/// A pair in the queue, with the count it had when it was put there; stale ones are corrected when they
+/// surface.
 struct Entry {
     std::int64_t count;
     std::uint64_t pair;
-    bool operator<(const Entry& other) const { return count != other.count ? count < other.count : pair > other.pair; }
+    bool operator<(const Entry& other) const {
+        return count != other.count ? count < other.count : pair > other.pair;
+    }
 };
 
 }  // namespace
 
 Json trainByteLevelBpe(std::string_view text, int vocabulary) {
     if (vocabulary < 300 || vocabulary > 1000000)
-        throw Error(ErrorCode::InvalidInput, "a vocabulary of " + std::to_string(vocabulary) + " tokens is not possible",
-                    "vocabulary", {{"ask for 300 to 1000000 tokens", "vocabulary", "4096"}});
-    const Json preTokenizer{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+        throw Error(ErrorCode::InvalidInput,
+                    "a vocabulary of " + std::to_string(vocabulary) + " tokens is not possible", "vocabulary",
+                    {{"ask for 300 to 1000000 tokens", "vocabulary", "4096"}});
+    const Json preTokenizer{
+        {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
 
     std::map<std::string_view, std::int64_t> counts;  // ordered, so that words have the same order everywhere
     for (const auto piece : PreTokenizer::fromJson(preTokenizer, "trainer").split(text)) ++counts[piece];
@@ -77,7 +84,8 @@ Json trainByteLevelBpe(std::string_view text, int vocabulary) {
         const auto affected = std::move(places[top.pair]);
         for (const auto w : affected) {
             auto& word = words[w];
-            for (std::size_t i = 0; i + 1 < word.ids.size(); ++i) changed[pairKey(word.ids[i], word.ids[i + 1])] -= word.count;
+            for (std::size_t i = 0; i + 1 < word.ids.size(); ++i)
+                changed[pairKey(word.ids[i], word.ids[i + 1])] -= word.count;
             std::vector<int> next;
             for (std::size_t i = 0; i < word.ids.size(); ++i) {
                 if (i + 1 < word.ids.size() && word.ids[i] == left && word.ids[i + 1] == right) {
@@ -107,21 +115,36 @@ Json trainByteLevelBpe(std::string_view text, int vocabulary) {
     for (std::size_t id = 0; id < tokens.size(); ++id)
         vocab[id == 0 ? tokens[id] : bytesToAlphabet(tokens[id])] = id;
     for (const auto& [left, right] : merges)
-        mergeList.push_back(bytesToAlphabet(tokens[std::size_t(left)]) + " " + bytesToAlphabet(tokens[std::size_t(right)]));
-    return {{"version", "1.0"},
-            {"truncation", nullptr},
-            {"padding", nullptr},
-            {"added_tokens",
-             {{{"id", 0}, {"content", "<|endoftext|>"}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
-               {"normalized", false}, {"special", true}}}},
-            {"normalizer", nullptr},
-            {"pre_tokenizer", preTokenizer},
-            {"post_processor", nullptr},
-            {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
-            {"model",
-             {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-              {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false}, {"ignore_merges", false},
-              {"vocab", vocab}, {"merges", mergeList}}}};
+        mergeList.push_back(bytesToAlphabet(tokens[std::size_t(left)]) + " " +
+                            bytesToAlphabet(tokens[std::size_t(right)]));
+    return {
+        {"version", "1.0"},
+        {"truncation", nullptr},
+        {"padding", nullptr},
+        {"added_tokens",
+         {{{"id", 0},
+           {"content", "<|endoftext|>"},
+           {"single_word", false},
+           {"lstrip", false},
+           {"rstrip", false},
+           {"normalized", false},
+           {"special", true}}}},
+        {"normalizer", nullptr},
+        {"pre_tokenizer", preTokenizer},
+        {"post_processor", nullptr},
+        {"decoder",
+         {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
+        {"model",
+         {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", false},
+          {"byte_fallback", false},
+          {"ignore_merges", false},
+          {"vocab", vocab},
+          {"merges", mergeList}}}};
 }
 
 }  // namespace tessera

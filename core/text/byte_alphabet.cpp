@@ -18,7 +18,8 @@ struct Alphabet {
     Alphabet() {
         unsigned next = 256;
         for (unsigned byte = 0; byte < 256; ++byte) {
-            const bool printable = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+            const bool printable =
+                (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
             letters[byte] = utf8(printable ? byte : next++);
             bytes[letters[byte]] = static_cast<unsigned char>(byte);
         }

@@ -28,8 +28,10 @@ ByteLevelBpe::ByteLevelBpe(BpeDefinition definition, const std::string& where, J
     std::vector<bool> isAdded(tokens.size(), false);
     for (const auto& added : m_definition.added) {
         if (added.id < 0 || static_cast<std::size_t>(added.id) >= tokens.size())
-            throw Error(ErrorCode::Corrupt, "an added token has the id " + std::to_string(added.id) + ", the vocabulary ends at " +
-                                                std::to_string(tokens.size()), where);
+            throw Error(ErrorCode::Corrupt,
+                        "an added token has the id " + std::to_string(added.id) +
+                            ", the vocabulary ends at " + std::to_string(tokens.size()),
+                        where);
         if (added.text.empty()) throw Error(ErrorCode::Corrupt, "an added token is empty", where);
         isAdded[std::size_t(added.id)] = true;
         m_bytes[std::size_t(added.id)] = added.text;
@@ -58,7 +60,10 @@ ByteLevelBpe::ByteLevelBpe(BpeDefinition definition, const std::string& where, J
     for (const auto& [left, right] : m_definition.merges) {
         const auto l = ids.find(left), r = ids.find(right), both = ids.find(left + right);
         if (l == ids.end() || r == ids.end() || both == ids.end())
-            throw Error(ErrorCode::Corrupt, "merge " + std::to_string(rank) + " ('" + left + "' and '" + right + "') is of tokens that are not in the vocabulary", where);
+            throw Error(ErrorCode::Corrupt,
+                        "merge " + std::to_string(rank) + " ('" + left + "' and '" + right +
+                            "') is of tokens that are not in the vocabulary",
+                        where);
         m_merges.emplace(pairKey(l->second, r->second), Merge{rank, both->second});
         ++rank;
     }
@@ -126,7 +131,9 @@ void ByteLevelBpe::mergePiece(std::string_view piece, std::vector<std::int32_t>&
     };
     struct Candidate {
         std::int32_t rank, left, leftId, rightId, result;
-        bool operator<(const Candidate& other) const { return rank != other.rank ? rank > other.rank : left > other.left; }
+        bool operator<(const Candidate& other) const {
+            return rank != other.rank ? rank > other.rank : left > other.left;
+        }
     };
     std::vector<Part> parts;
     for (const char byte : piece) {
@@ -153,7 +160,8 @@ void ByteLevelBpe::mergePiece(std::string_view piece, std::vector<std::int32_t>&
         std::pop_heap(heap.begin(), heap.end());
         heap.pop_back();
         auto& left = parts[std::size_t(best.left)];
-        if (left.id != best.leftId || left.next < 0 || parts[std::size_t(left.next)].id != best.rightId) continue;
+        if (left.id != best.leftId || left.next < 0 || parts[std::size_t(left.next)].id != best.rightId)
+            continue;
         auto& right = parts[std::size_t(left.next)];
         left.id = best.result;
         right.id = -1;
@@ -169,8 +177,10 @@ std::string ByteLevelBpe::decode(std::span<const std::int32_t> ids, bool skipSpe
     std::string text;
     for (const auto id : ids) {
         if (id < 0 || static_cast<std::size_t>(id) >= m_bytes.size())
-            throw Error(ErrorCode::InvalidInput, "there is no token " + std::to_string(id) + "; the vocabulary has " +
-                                                     std::to_string(m_bytes.size()), "decode");
+            throw Error(ErrorCode::InvalidInput,
+                        "there is no token " + std::to_string(id) + "; the vocabulary has " +
+                            std::to_string(m_bytes.size()),
+                        "decode");
         if (!(skipSpecial && m_special[std::size_t(id)])) text += m_bytes[std::size_t(id)];
     }
     return text;
@@ -183,24 +193,39 @@ Json ByteLevelBpe::toTokenizerJson() const {
         if (!m_definition.tokens[id].empty()) vocab[m_definition.tokens[id]] = id;
     for (const auto& [left, right] : m_definition.merges) merges.push_back(left + " " + right);
     for (const auto& token : m_definition.added)
-        added.push_back({{"id", token.id}, {"content", token.text}, {"single_word", false}, {"lstrip", false},
-                         {"rstrip", false}, {"normalized", false}, {"special", token.special}});
-    return {{"version", "1.0"},
-            {"truncation", nullptr},
-            {"padding", nullptr},
-            {"added_tokens", added},
-            {"normalizer", nullptr},
-            {"pre_tokenizer", m_definition.preTokenizer},
-            {"post_processor", nullptr},
-            {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
-            {"model",
-             {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-              {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false},
-              {"ignore_merges", m_definition.ignoreMerges}, {"vocab", vocab}, {"merges", merges}}}};
+        added.push_back({{"id", token.id},
+                         {"content", token.text},
+                         {"single_word", false},
+                         {"lstrip", false},
+                         {"rstrip", false},
+                         {"normalized", false},
+                         {"special", token.special}});
+    return {
+        {"version", "1.0"},
+        {"truncation", nullptr},
+        {"padding", nullptr},
+        {"added_tokens", added},
+        {"normalizer", nullptr},
+        {"pre_tokenizer", m_definition.preTokenizer},
+        {"post_processor", nullptr},
+        {"decoder",
+         {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
+        {"model",
+         {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", false},
+          {"byte_fallback", false},
+          {"ignore_merges", m_definition.ignoreMerges},
+          {"vocab", vocab},
+          {"merges", merges}}}};
 }
 
 Json ByteLevelBpe::toTokenizerConfig() const {
-    Json config{{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false},
+    Json config{{"tokenizer_class", "PreTrainedTokenizerFast"},
+                {"clean_up_tokenization_spaces", false},
                 {"add_bos_token", m_definition.addsBos}};
     const auto name = [&](std::int32_t id) { return m_bytes.at(static_cast<std::size_t>(id)); };
     if (m_definition.bos >= 0) config["bos_token"] = name(m_definition.bos);

@@ -8,10 +8,10 @@
 
 namespace tessera {
 
-/// What a byte-level BPE is made of, whatever file it came from. Token strings are in GPT-2's alphabet, those of
-/// added tokens are plain text.
+/// What a byte-level BPE is made of, whatever file it came from. Token strings are in GPT-2's alphabet, those
+/// of added tokens are plain text.
 struct BpeDefinition {
-    std::vector<std::string> tokens;                        ///< by id; empty: no such id
+    std::vector<std::string> tokens;                          ///< by id; empty: no such id
     std::vector<std::pair<std::string, std::string>> merges;  ///< in order of rank
     struct Added {
         std::int32_t id = 0;
@@ -27,8 +27,8 @@ struct BpeDefinition {
 
 class ByteLevelBpe : public Tokenizer {
   public:
-    /// Throws Error{Corrupt} naming the token or merge that is wrong. `where` names the file. `original`, where
-    /// given, is the tokenizer.json this came from.
+    /// Throws Error{Corrupt} naming the token or merge that is wrong. `where` names the file. `original`,
+    /// where given, is the tokenizer.json this came from.
     ByteLevelBpe(BpeDefinition definition, const std::string& where, Json original = nullptr);
 
     std::vector<std::int32_t> encode(std::string_view text) const override;
@@ -54,8 +54,9 @@ class ByteLevelBpe : public Tokenizer {
     std::vector<bool> m_special;
     std::vector<std::int32_t> m_byteIds;  ///< id of each single byte
     std::unordered_map<std::uint64_t, Merge> m_merges;
-    std::unordered_map<std::string, std::int32_t> m_whole;  ///< bytes -> id, where merges are ignored for whole tokens
-    std::vector<std::size_t> m_addedByLength;               ///< longest first
+    std::unordered_map<std::string, std::int32_t>
+        m_whole;                               ///< bytes -> id, where merges are ignored for whole tokens
+    std::vector<std::size_t> m_addedByLength;  ///< longest first
 };
 
 }  // namespace tessera

@@ -26,8 +26,10 @@ std::string jsonLines(const std::string& content, const std::string& where) {
         const auto place = where + ", line " + std::to_string(line);
         const auto object = parseJson(row, place);
         if (!object.is_object() || !object.contains("text") || !object["text"].is_string())
-            throw Error(ErrorCode::InvalidInput, "this line has no field \"text\"", place,
-                        {{"give JSON lines such as {\"text\": \"...\"}, or plain UTF-8 text under another extension", "", ""}});
+            throw Error(
+                ErrorCode::InvalidInput, "this line has no field \"text\"", place,
+                {{"give JSON lines such as {\"text\": \"...\"}, or plain UTF-8 text under another extension",
+                  "", ""}});
         text += object["text"].get<std::string>();
         text += "\n\n";
     }
@@ -43,13 +45,17 @@ std::filesystem::path defaultText(CorpusPart part) {
     char program[4096];
     const auto length = ::readlink("/proc/self/exe", program, sizeof program);
     if (length > 0)
-        folders.push_back(std::filesystem::path(std::string(program, static_cast<std::size_t>(length))).parent_path().parent_path() / "default-text");
+        folders.push_back(std::filesystem::path(std::string(program, static_cast<std::size_t>(length)))
+                              .parent_path()
+                              .parent_path() /
+                          "default-text");
     folders.push_back(userDataFolder() / "default-text");
     folders.emplace_back("/usr/share/tessera/default-text");
     for (const auto& folder : folders)
         if (std::filesystem::exists(folder / name)) return folder / name;
-    throw Error(ErrorCode::NotFound, "the default text is not installed", std::string("looked for ") + name,
-                {{"run packaging/build.sh", "", ""}, {"name a text of your own with --text FILE", "text", ""}});
+    throw Error(
+        ErrorCode::NotFound, "the default text is not installed", std::string("looked for ") + name,
+        {{"run packaging/build.sh", "", ""}, {"name a text of your own with --text FILE", "text", ""}});
 }
 
 std::string readText(const std::vector<std::filesystem::path>& files) {
@@ -57,9 +63,11 @@ std::string readText(const std::vector<std::filesystem::path>& files) {
     for (const auto& file : files) {
         auto content = readFile(file);
         const auto extension = file.extension().string();
-        if (extension == ".jsonl" || extension == ".ndjson" || extension == ".json") content = jsonLines(content, file.string());
+        if (extension == ".jsonl" || extension == ".ndjson" || extension == ".json")
+            content = jsonLines(content, file.string());
         if (const auto bad = firstInvalidUtf8(content); bad != std::string_view::npos)
-            throw Error(ErrorCode::InvalidInput, "the text is not valid UTF-8", file.string() + ", byte " + std::to_string(bad),
+            throw Error(ErrorCode::InvalidInput, "the text is not valid UTF-8",
+                        file.string() + ", byte " + std::to_string(bad),
                         {{"convert it, for example with iconv -t UTF-8", "", ""}});
         if (!text.empty()) text += "\n\n";
         text += content;
@@ -67,15 +75,17 @@ std::string readText(const std::vector<std::filesystem::path>& files) {
     return text;
 }
 
-TokenCorpus tokenizeCorpus(const Tokenizer& tokenizer, const std::vector<std::filesystem::path>& files, CorpusPart part,
-                           std::int64_t minimumTokens) {
+TokenCorpus tokenizeCorpus(const Tokenizer& tokenizer, const std::vector<std::filesystem::path>& files,
+                           CorpusPart part, std::int64_t minimumTokens) {
     const auto text = readText(files.empty() ? std::vector{defaultText(part)} : files);
     TokenCorpus corpus;
     corpus.ids = tokenizer.encode(text);
-    if (tokenizer.addsBos() && tokenizer.bosToken() >= 0) corpus.ids.insert(corpus.ids.begin(), tokenizer.bosToken());
+    if (tokenizer.addsBos() && tokenizer.bosToken() >= 0)
+        corpus.ids.insert(corpus.ids.begin(), tokenizer.bosToken());
     if (static_cast<std::int64_t>(corpus.ids.size()) < minimumTokens)
         throw Error(ErrorCode::InvalidInput,
-                    "the text has " + std::to_string(corpus.ids.size()) + " tokens, at least " + std::to_string(minimumTokens) + " are needed",
+                    "the text has " + std::to_string(corpus.ids.size()) + " tokens, at least " +
+                        std::to_string(minimumTokens) + " are needed",
                     files.empty() ? defaultText(part).string() : files.front().string(),
                     {{"give a longer text with --text", "text", ""}});
     Sha256 hash;

@@ -16,8 +16,8 @@ enum class CorpusPart { Learn, HeldOut };
 /// "run packaging/build.sh or name a text with --text".
 std::filesystem::path defaultText(CorpusPart part);
 
-/// Reads UTF-8 text or JSON lines (field "text", recognised by the extensions .jsonl, .json or .ndjson), joined
-/// by blank lines. Throws Error with file and line on invalid UTF-8 or a line without the field.
+/// Reads UTF-8 text or JSON lines (field "text", recognised by the extensions .jsonl, .json or .ndjson),
+/// joined by blank lines. Throws Error with file and line on invalid UTF-8 or a line without the field.
 std::string readText(const std::vector<std::filesystem::path>& files);
 
 /// A tokenised corpus, and windows of it.

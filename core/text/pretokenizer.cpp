@@ -17,13 +17,15 @@ struct PreTokenizer::Stage {
     Stage(const std::string& pattern, const std::string& where) {
         int error = 0;
         PCRE2_SIZE offset = 0;
-        code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | PCRE2_UCP,
-                             &error, &offset, nullptr);
+        code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                             PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
         if (!code) {
             PCRE2_UCHAR message[200];
             pcre2_get_error_message(error, message, sizeof message);
-            throw Error(ErrorCode::Corrupt,
-                        std::string("the splitting pattern is wrong: ") + reinterpret_cast<const char*>(message), where);
+            throw Error(
+                ErrorCode::Corrupt,
+                std::string("the splitting pattern is wrong: ") + reinterpret_cast<const char*>(message),
+                where);
         }
         pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
     }
@@ -64,26 +66,31 @@ void collect(const Json& object, const std::string& where, std::vector<std::stri
         for (const auto& inner : object["pretokenizers"]) collect(inner, where, patterns);
     } else if (type == "ByteLevel") {
         if (object.value("add_prefix_space", false))
-            throw Error(ErrorCode::UnsupportedVersion, "ByteLevel with add_prefix_space is not supported", where);
+            throw Error(ErrorCode::UnsupportedVersion, "ByteLevel with add_prefix_space is not supported",
+                        where);
         if (object.value("use_regex", true)) patterns.emplace_back(kGpt2Pattern);
     } else if (type == "Digits") {
         patterns.emplace_back(object.value("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)");
     } else if (type == "Split") {
         if (object.value("behavior", std::string()) != "Isolated" || object.value("invert", false))
-            throw Error(ErrorCode::UnsupportedVersion, "a Split pre-tokenizer other than Isolated is not supported", where);
+            throw Error(ErrorCode::UnsupportedVersion,
+                        "a Split pre-tokenizer other than Isolated is not supported", where);
         const auto& pattern = object.contains("pattern") ? object["pattern"] : Json();
         if (!pattern.is_object() || !pattern.contains("Regex") || !pattern["Regex"].is_string())
-            throw Error(ErrorCode::UnsupportedVersion, "a Split pre-tokenizer needs a regular expression", where);
+            throw Error(ErrorCode::UnsupportedVersion, "a Split pre-tokenizer needs a regular expression",
+                        where);
         patterns.push_back(pattern["Regex"].get<std::string>());
     } else {
-        throw Error(ErrorCode::UnsupportedVersion, "the pre-tokenizer '" + type + "' is not supported", where);
+        throw Error(ErrorCode::UnsupportedVersion, "the pre-tokenizer '" + type + "' is not supported",
+                    where);
     }
 }
 
 }  // namespace
 
 PreTokenizer PreTokenizer::fromJson(const Json& description, const std::string& where) {
-    if (!description.is_object()) throw Error(ErrorCode::Corrupt, "the tokenizer has no pre_tokenizer", where);
+    if (!description.is_object())
+        throw Error(ErrorCode::Corrupt, "the tokenizer has no pre_tokenizer", where);
     PreTokenizer result;
     result.m_description = description;
     std::vector<std::string> patterns;

@@ -27,9 +27,9 @@ class Tokenizer {
     virtual std::string decode(std::span<const std::int32_t> ids, bool skipSpecial = false) const = 0;
 
     virtual std::int64_t vocabSize() const = 0;
-    virtual std::int32_t bosToken() const = 0;   ///< -1: none
-    virtual std::int32_t eosToken() const = 0;   ///< -1: none
-    virtual bool addsBos() const = 0;            ///< whether the tokenizer's own setting puts BOS first
+    virtual std::int32_t bosToken() const = 0;  ///< -1: none
+    virtual std::int32_t eosToken() const = 0;  ///< -1: none
+    virtual bool addsBos() const = 0;           ///< whether the tokenizer's own setting puts BOS first
     /// As a tokenizer.json and tokenizer_config.json that `transformers` opens and that encode the same.
     virtual Json toTokenizerJson() const = 0;
     virtual Json toTokenizerConfig() const = 0;

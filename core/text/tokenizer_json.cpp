@@ -14,15 +14,20 @@ std::int64_t checkedId(const Json& id, const std::string& where) {
     if (!id.is_number_integer()) throw Error(ErrorCode::Corrupt, "a token's id is not a whole number", where);
     const auto value = id.get<std::int64_t>();
     if (value < 0 || value >= kMostTokens)
-        throw Error(ErrorCode::Corrupt, "a token has the id " + std::to_string(value) + ", more than a vocabulary can hold", where);
+        throw Error(ErrorCode::Corrupt,
+                    "a token has the id " + std::to_string(value) + ", more than a vocabulary can hold",
+                    where);
     return value;
 }
 
 void place(BpeDefinition& definition, std::int64_t id, const std::string& token, const std::string& where) {
-    if (static_cast<std::size_t>(id) >= definition.tokens.size()) definition.tokens.resize(static_cast<std::size_t>(id) + 1);
+    if (static_cast<std::size_t>(id) >= definition.tokens.size())
+        definition.tokens.resize(static_cast<std::size_t>(id) + 1);
     auto& slot = definition.tokens[static_cast<std::size_t>(id)];
     if (!slot.empty() && slot != token)
-        throw Error(ErrorCode::Corrupt, "the tokens '" + slot + "' and '" + token + "' have the same id " + std::to_string(id), where);
+        throw Error(ErrorCode::Corrupt,
+                    "the tokens '" + slot + "' and '" + token + "' have the same id " + std::to_string(id),
+                    where);
     slot = token;
 }
 
@@ -35,7 +40,8 @@ void readMerges(const Json& merges, BpeDefinition& definition, const std::string
         const auto text = merge.get<std::string>();
         const auto space = text.find(' ');
         if (space == std::string::npos || space == 0 || space + 1 == text.size())
-            throw Error(ErrorCode::Corrupt, "the merge '" + text + "' is not two tokens with a space between", where);
+            throw Error(ErrorCode::Corrupt, "the merge '" + text + "' is not two tokens with a space between",
+                        where);
         definition.merges.emplace_back(text.substr(0, space), text.substr(space + 1));
     }
 }
@@ -43,18 +49,23 @@ void readMerges(const Json& merges, BpeDefinition& definition, const std::string
 /// bos, eos and add_bos_token from the tokenizer_config.json beside the file.
 void readSpecials(const std::filesystem::path& folder, BpeDefinition& definition) {
     const auto idOf = [&](const Json& token) -> std::int32_t {
-        const auto text = token.is_object() ? token.value("content", std::string()) : token.is_string() ? token.get<std::string>() : std::string();
+        const auto text = token.is_object()   ? token.value("content", std::string())
+                          : token.is_string() ? token.get<std::string>()
+                                              : std::string();
         for (const auto& added : definition.added)
             if (added.text == text) return added.id;
         const auto found = std::find(definition.tokens.begin(), definition.tokens.end(), text);
-        return text.empty() || found == definition.tokens.end() ? -1 : static_cast<std::int32_t>(found - definition.tokens.begin());
+        return text.empty() || found == definition.tokens.end()
+                   ? -1
+                   : static_cast<std::int32_t>(found - definition.tokens.begin());
     };
     const auto path = folder / "tokenizer_config.json";
     if (std::filesystem::exists(path)) {
         const auto config = readJsonFile(path);
         if (config.contains("bos_token")) definition.bos = idOf(config["bos_token"]);
         if (config.contains("eos_token")) definition.eos = idOf(config["eos_token"]);
-        definition.addsBos = config.contains("add_bos_token") && config["add_bos_token"].is_boolean() && config["add_bos_token"].get<bool>();
+        definition.addsBos = config.contains("add_bos_token") && config["add_bos_token"].is_boolean() &&
+                             config["add_bos_token"].get<bool>();
     } else {
         definition.eos = idOf("<|endoftext|>");
         definition.bos = definition.eos;
@@ -71,16 +82,24 @@ std::shared_ptr<const Tokenizer> loadTokenizerJson(const std::filesystem::path& 
             throw Error(ErrorCode::Corrupt, "this tokenizer.json has no model", where);
         const auto& model = json["model"];
         if (model.contains("type") && model["type"] != "BPE")
-            throw Error(ErrorCode::UnsupportedVersion, "the tokenizer model '" + model["type"].dump() + "' is not supported, only BPE", where);
+            throw Error(ErrorCode::UnsupportedVersion,
+                        "the tokenizer model '" + model["type"].dump() + "' is not supported, only BPE",
+                        where);
         if (model.value("byte_fallback", false))
             throw Error(ErrorCode::UnsupportedVersion, "BPE with byte_fallback is not supported", where);
         if (json.contains("normalizer") && !json["normalizer"].is_null())
-            throw Error(ErrorCode::UnsupportedVersion, "the normalizer " + json["normalizer"].value("type", std::string("?")) + " is not supported", where);
-        if (!model.contains("vocab") || !model["vocab"].is_object()) throw Error(ErrorCode::Corrupt, "the tokenizer has no vocab", where);
+            throw Error(
+                ErrorCode::UnsupportedVersion,
+                "the normalizer " + json["normalizer"].value("type", std::string("?")) + " is not supported",
+                where);
+        if (!model.contains("vocab") || !model["vocab"].is_object())
+            throw Error(ErrorCode::Corrupt, "the tokenizer has no vocab", where);
         if (!model.contains("merges") || !model["merges"].is_array() || model["merges"].empty())
-            throw Error(ErrorCode::Corrupt, "the tokenizer has no merges", where, {{"use the tokenizer.json that belongs to the model", "", ""}});
+            throw Error(ErrorCode::Corrupt, "the tokenizer has no merges", where,
+                        {{"use the tokenizer.json that belongs to the model", "", ""}});
         BpeDefinition definition;
-        for (const auto& [token, id] : model["vocab"].items()) place(definition, checkedId(id, where), token, where);
+        for (const auto& [token, id] : model["vocab"].items())
+            place(definition, checkedId(id, where), token, where);
         readMerges(model["merges"], definition, where);
         definition.ignoreMerges = model.value("ignore_merges", false);
         if (json.contains("added_tokens"))
@@ -88,13 +107,15 @@ std::shared_ptr<const Tokenizer> loadTokenizerJson(const std::filesystem::path& 
                 const auto id = checkedId(added.at("id"), where);
                 const auto text = added.at("content").get<std::string>();
                 place(definition, id, text, where);
-                definition.added.push_back({static_cast<std::int32_t>(id), text, added.value("special", true)});
+                definition.added.push_back(
+                    {static_cast<std::int32_t>(id), text, added.value("special", true)});
             }
         definition.preTokenizer = json.contains("pre_tokenizer") ? json["pre_tokenizer"] : Json();
         readSpecials(tokenizerJson.parent_path(), definition);
         return std::make_shared<ByteLevelBpe>(std::move(definition), where, std::move(json));
     } catch (const nlohmann::json::exception& error) {
-        throw Error(ErrorCode::Corrupt, std::string("a field of the tokenizer has the wrong type: ") + error.what(), where);
+        throw Error(ErrorCode::Corrupt,
+                    std::string("a field of the tokenizer has the wrong type: ") + error.what(), where);
     }
 }
 

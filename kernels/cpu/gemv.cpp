@@ -13,33 +13,42 @@ namespace tessera::kernels {
 
 namespace {
 
-float widen(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t(bits) << 16); }
+float widen(std::uint16_t bits) {
+    return std::bit_cast<float>(std::uint32_t(bits) << 16);
+}
 
 /// The masks are walked in the order that the products walk them.
 template <typename Visit>
 void overPanels(std::int64_t rows, std::int64_t cols, const Visit& visit) {
     for (std::int64_t panel = 0; panel < panelsOf(rows); ++panel)
         for (std::int64_t block = 0; block < blocksOf(cols); ++block)
-            for (std::int64_t r = 0; r < kPanelRows; ++r) visit(panel, block, r, panel * kPanelRows + r, block * kBlockCols);
+            for (std::int64_t r = 0; r < kPanelRows; ++r)
+                visit(panel, block, r, panel * kPanelRows + r, block * kBlockCols);
 }
 
 std::atomic<int> chosenTarget{-1};
 
-int threadsFor(int threads) { return threads > 0 ? threads : omp_get_max_threads(); }
+int threadsFor(int threads) {
+    return threads > 0 ? threads : omp_get_max_threads();
+}
 
-/// Shares panels out so that every part reads about as many bytes. `bytesBefore(panel)` counts those of earlier panels.
+/// Shares panels out so that every part reads about as many bytes. `bytesBefore(panel)` counts those of
+/// earlier panels.
 template <typename Bytes>
 RowRange share(std::int64_t rows, int part, int parts, bool pairPanels, const Bytes& bytesBefore) {
     const auto panels = panelsOf(rows);
     const auto begin = [&](int p) {
         if (p <= 0) return std::int64_t(0);
         if (p >= parts) return panels;
-        const auto goal = bytesBefore(panels) / static_cast<std::uint64_t>(parts) * static_cast<std::uint64_t>(p);
+        const auto goal =
+            bytesBefore(panels) / static_cast<std::uint64_t>(parts) * static_cast<std::uint64_t>(p);
         std::int64_t low = 0, high = panels;
         while (low < high) {
             const auto middle = (low + high) / 2;
-            if (bytesBefore(middle) < goal) low = middle + 1;
-            else high = middle;
+            if (bytesBefore(middle) < goal)
+                low = middle + 1;
+            else
+                high = middle;
         }
         return pairPanels ? std::min(panels, (low + 1) / 2 * 2) : low;
     };
@@ -50,24 +59,27 @@ RowRange share(std::int64_t rows, int part, int parts, bool pairPanels, const By
 
 void packDense(const std::uint16_t* weights, std::int64_t rows, std::int64_t cols, std::uint16_t* panels) {
     overPanels(rows, cols, [&](std::int64_t, std::int64_t, std::int64_t, std::int64_t row, std::int64_t col) {
-        for (std::int64_t c = col; c < col + kBlockCols; ++c) *panels++ = row < rows && c < cols ? weights[row * cols + c] : 0;
+        for (std::int64_t c = col; c < col + kBlockCols; ++c)
+            *panels++ = row < rows && c < cols ? weights[row * cols + c] : 0;
     });
 }
 
-void packBitmap(const std::uint16_t* weights, const std::uint8_t* keep, std::int64_t rows, std::int64_t cols, std::uint32_t* masks,
-                std::uint16_t* values, std::uint64_t* panelStarts) {
+void packBitmap(const std::uint16_t* weights, const std::uint8_t* keep, std::int64_t rows, std::int64_t cols,
+                std::uint32_t* masks, std::uint16_t* values, std::uint64_t* panelStarts) {
     std::uint64_t count = 0;
-    overPanels(rows, cols, [&](std::int64_t panel, std::int64_t block, std::int64_t r, std::int64_t row, std::int64_t col) {
-        if (block == 0 && r == 0) panelStarts[panel] = count;
-        std::uint32_t word = 0;
-        for (std::int64_t c = col; c < std::min(col + kBlockCols, cols) && row < rows; ++c) {
-            const auto index = row * cols + c;
-            if (!(keep[index >> 3] >> (7 - (index & 7)) & 1)) continue;
-            word |= 1u << (c - col);
-            values[count++] = weights[index];
-        }
-        *masks++ = word;
-    });
+    overPanels(
+        rows, cols,
+        [&](std::int64_t panel, std::int64_t block, std::int64_t r, std::int64_t row, std::int64_t col) {
+            if (block == 0 && r == 0) panelStarts[panel] = count;
+            std::uint32_t word = 0;
+            for (std::int64_t c = col; c < std::min(col + kBlockCols, cols) && row < rows; ++c) {
+                const auto index = row * cols + c;
+                if (!(keep[index >> 3] >> (7 - (index & 7)) & 1)) continue;
+                word |= 1u << (c - col);
+                values[count++] = weights[index];
+            }
+            *masks++ = word;
+        });
     panelStarts[panelsOf(rows)] = count;
     std::fill(values + count, values + count + kValuePadding, std::uint16_t(0));
 }
@@ -81,13 +93,15 @@ void roundVector(const float* x, std::int64_t cols, std::uint16_t* rounded) {
 }
 
 RowRange partRows(const DensePanels& matrix, int part, int parts, bool pairPanels) {
-    return share(matrix.rows, part, parts, pairPanels, [](std::int64_t panel) { return static_cast<std::uint64_t>(panel); });
+    return share(matrix.rows, part, parts, pairPanels,
+                 [](std::int64_t panel) { return static_cast<std::uint64_t>(panel); });
 }
 
 RowRange partRows(const BitmapPanels& matrix, int part, int parts, bool pairPanels) {
     const auto maskBytes = static_cast<std::uint64_t>(blocksOf(matrix.cols) * kPanelRows) * 4;
-    return share(matrix.rows, part, parts, pairPanels,
-                 [&](std::int64_t panel) { return static_cast<std::uint64_t>(panel) * maskBytes + 2 * matrix.panelStarts[panel]; });
+    return share(matrix.rows, part, parts, pairPanels, [&](std::int64_t panel) {
+        return static_cast<std::uint64_t>(panel) * maskBytes + 2 * matrix.panelStarts[panel];
+    });
 }
 
 namespace scalar {
@@ -97,8 +111,11 @@ void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRa
     for (std::int64_t row = range.first; row < range.last; ++row) {
         float sum = 0;
         for (std::int64_t block = 0; block < blocks; ++block) {
-            const auto* w = matrix.weights + ((row / kPanelRows * blocks + block) * kPanelRows + row % kPanelRows) * kBlockCols;
-            for (std::int64_t c = 0; c < kBlockCols; ++c) sum += widen(w[c]) * widen(x[block * kBlockCols + c]);
+            const auto* w =
+                matrix.weights +
+                ((row / kPanelRows * blocks + block) * kPanelRows + row % kPanelRows) * kBlockCols;
+            for (std::int64_t c = 0; c < kBlockCols; ++c)
+                sum += widen(w[c]) * widen(x[block * kBlockCols + c]);
         }
         y[row] = sum;
     }
@@ -114,7 +131,8 @@ void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowR
             for (std::int64_t r = 0; r < kPanelRows; ++r)
                 for (auto next = *masks++; next != 0; next &= next - 1)
                     sums[r] += widen(*values++) * widen(x[block * kBlockCols + std::countr_zero(next)]);
-        for (std::int64_t r = 0; r < kPanelRows && panel * kPanelRows + r < matrix.rows; ++r) y[panel * kPanelRows + r] = sums[r];
+        for (std::int64_t r = 0; r < kPanelRows && panel * kPanelRows + r < matrix.rows; ++r)
+            y[panel * kPanelRows + r] = sums[r];
     }
 }
 
@@ -122,7 +140,9 @@ void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowR
 
 GemvTarget bestGemvTarget() {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vl")) return GemvTarget::Avx512;
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2") &&
+        __builtin_cpu_supports("avx512vl"))
+        return GemvTarget::Avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return GemvTarget::Avx2;
 #endif
     return GemvTarget::Scalar;
@@ -136,10 +156,14 @@ GemvTarget gemvTarget() {
     return best;
 }
 
-void setGemvTarget(GemvTarget target) { chosenTarget.store(static_cast<int>(std::min(target, bestGemvTarget()))); }
+void setGemvTarget(GemvTarget target) {
+    chosenTarget.store(static_cast<int>(std::min(target, bestGemvTarget())));
+}
 
 const char* gemvTargetName(GemvTarget target) {
-    return target == GemvTarget::Avx512 ? "AVX-512 VBMI2+BF16" : target == GemvTarget::Avx2 ? "AVX2" : "scalar";
+    return target == GemvTarget::Avx512 ? "AVX-512 VBMI2+BF16"
+           : target == GemvTarget::Avx2 ? "AVX2"
+                                        : "scalar";
 }
 
 namespace {
@@ -163,10 +187,18 @@ void whole(const Matrix& matrix, const std::uint16_t* x, float* y, int threads) 
 
 }  // namespace
 
-void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range) { dispatch(matrix, x, y, range); }
-void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range) { dispatch(matrix, x, y, range); }
-void gemv(const DensePanels& matrix, const std::uint16_t* x, float* y, int threads) { whole(matrix, x, y, threads); }
-void gemv(const BitmapPanels& matrix, const std::uint16_t* x, float* y, int threads) { whole(matrix, x, y, threads); }
+void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
+    dispatch(matrix, x, y, range);
+}
+void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
+    dispatch(matrix, x, y, range);
+}
+void gemv(const DensePanels& matrix, const std::uint16_t* x, float* y, int threads) {
+    whole(matrix, x, y, threads);
+}
+void gemv(const BitmapPanels& matrix, const std::uint16_t* x, float* y, int threads) {
+    whole(matrix, x, y, threads);
+}
 
 std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
     const auto* from = static_cast<const std::uint8_t*>(data);
@@ -178,8 +210,10 @@ std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
         const auto part = omp_get_thread_num(), parts = omp_get_num_threads();
         const auto first = lines * part / parts, last = lines * (part + 1) / parts;
 #if defined(__x86_64__)
-        if (gemvTarget() == GemvTarget::Avx512) sum += avx512::readLines(from + first * 64, last - first);
-        else if (gemvTarget() == GemvTarget::Avx2) sum += avx2::readLines(from + first * 64, last - first);
+        if (gemvTarget() == GemvTarget::Avx512)
+            sum += avx512::readLines(from + first * 64, last - first);
+        else if (gemvTarget() == GemvTarget::Avx2)
+            sum += avx2::readLines(from + first * 64, last - first);
         else
 #endif
             for (auto line = first; line < last; ++line)

@@ -1,5 +1,5 @@
-// Decoding products on AVX2 with FMA: bf16 is widened to f32 by a shift; kept weights are moved to their columns by a table
-// of byte shuffles, eight at a time.
+// Decoding products on AVX2 with FMA: bf16 is widened to f32 by a shift; kept weights are moved to their
+// columns by a table of byte shuffles, eight at a time.
 #if defined(__x86_64__)
 #pragma GCC target("avx2,fma,popcnt,bmi2")
 
@@ -14,23 +14,30 @@ namespace tessera::kernels::avx2 {
 
 namespace {
 
-/// For each eight flags, the shuffle that moves packed 16-bit values to the flagged places and zeros to the others.
+/// For each eight flags, the shuffle that moves packed 16-bit values to the flagged places and zeros to the
+/// others.
 struct ExpandTable {
     alignas(16) std::array<std::array<std::uint8_t, 16>, 256> shuffles;
     constexpr ExpandTable() : shuffles{} {
         for (int flags = 0; flags < 256; ++flags)
             for (int place = 0, next = 0; place < 8; ++place) {
                 const bool kept = flags >> place & 1;
-                shuffles[static_cast<std::size_t>(flags)][static_cast<std::size_t>(2 * place)] = kept ? static_cast<std::uint8_t>(2 * next) : 0x80;
-                shuffles[static_cast<std::size_t>(flags)][static_cast<std::size_t>(2 * place + 1)] = kept ? static_cast<std::uint8_t>(2 * next + 1) : 0x80;
+                shuffles[static_cast<std::size_t>(flags)][static_cast<std::size_t>(2 * place)] =
+                    kept ? static_cast<std::uint8_t>(2 * next) : 0x80;
+                shuffles[static_cast<std::size_t>(flags)][static_cast<std::size_t>(2 * place + 1)] =
+                    kept ? static_cast<std::uint8_t>(2 * next + 1) : 0x80;
                 next += kept;
             }
     }
 };
 constexpr ExpandTable kExpand;
 
-inline __m256 widen(__m128i halves) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16)); }
-inline __m128i loadHalves(const std::uint16_t* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
+inline __m256 widen(__m128i halves) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+inline __m128i loadHalves(const std::uint16_t* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+}
 
 inline float sumOf(__m256 value) {
     const auto half = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
@@ -54,7 +61,9 @@ void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRa
         for (std::int64_t block = 0; block < blocks; ++block, weights += kPanelRows * kBlockCols)
             for (int part = 0; part < 4; ++part) {
                 const auto input = widen(loadHalves(x + block * kBlockCols + part * 8));
-                for (int r = 0; r < kPanelRows; ++r) sums[r] = _mm256_fmadd_ps(widen(loadHalves(weights + r * kBlockCols + part * 8)), input, sums[r]);
+                for (int r = 0; r < kPanelRows; ++r)
+                    sums[r] = _mm256_fmadd_ps(widen(loadHalves(weights + r * kBlockCols + part * 8)), input,
+                                              sums[r]);
             }
         store(sums, y, row, matrix.rows);
     }
@@ -70,12 +79,15 @@ void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowR
         for (auto& sum : sums) sum = _mm256_setzero_ps();
         for (std::int64_t block = 0; block < blocks; ++block, masks += kPanelRows) {
             __m256 input[4];
-            for (int part = 0; part < 4; ++part) input[part] = widen(loadHalves(x + block * kBlockCols + part * 8));
+            for (int part = 0; part < 4; ++part)
+                input[part] = widen(loadHalves(x + block * kBlockCols + part * 8));
             for (int r = 0; r < kPanelRows; ++r)
                 for (int part = 0; part < 4; ++part) {
                     const auto flags = masks[r] >> (8 * part) & 0xff;
-                    const auto shuffle = _mm_load_si128(reinterpret_cast<const __m128i*>(kExpand.shuffles[flags].data()));
-                    sums[r] = _mm256_fmadd_ps(widen(_mm_shuffle_epi8(loadHalves(values), shuffle)), input[part], sums[r]);
+                    const auto shuffle =
+                        _mm_load_si128(reinterpret_cast<const __m128i*>(kExpand.shuffles[flags].data()));
+                    sums[r] = _mm256_fmadd_ps(widen(_mm_shuffle_epi8(loadHalves(values), shuffle)),
+                                              input[part], sums[r]);
                     values += _mm_popcnt_u32(flags);
                 }
         }

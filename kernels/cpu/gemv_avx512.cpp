@@ -1,4 +1,5 @@
-// Decoding products on AVX-512 with VBMI2 and BF16. Highway 1.0.3 has neither expand nor the bf16 dot product.
+// Decoding products on AVX-512 with VBMI2 and BF16. Highway 1.0.3 has neither expand nor the bf16 dot
+// product.
 #if defined(__x86_64__)
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,avx512bf16,popcnt,bmi2")
 
@@ -15,10 +16,13 @@ namespace tessera::kernels::avx512 {
 
 namespace {
 
-/// Bytes ahead of the reader that are asked for: beyond what the hardware's own prefetch covers at a panel's end.
+/// Bytes ahead of the reader that are asked for: beyond what the hardware's own prefetch covers at a panel's
+/// end.
 constexpr std::int64_t kAhead = 2048;
 
-inline __m512bh asPairs(__m512i bits) { return (__m512bh)bits; }
+inline __m512bh asPairs(__m512i bits) {
+    return (__m512bh)bits;
+}
 
 inline void store(const __m512 sums[kPanelRows], float* y, std::int64_t row, std::int64_t rows) {
     const auto count = std::min(kPanelRows, rows - row);
@@ -38,7 +42,8 @@ void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRa
 #pragma GCC unroll 8
             for (int r = 0; r < kPanelRows; ++r) {
                 _mm_prefetch(reinterpret_cast<const char*>(weights + r * kBlockCols) + kAhead, _MM_HINT_T0);
-                sums[r] = _mm512_dpbf16_ps(sums[r], asPairs(_mm512_load_si512(weights + r * kBlockCols)), input);
+                sums[r] =
+                    _mm512_dpbf16_ps(sums[r], asPairs(_mm512_load_si512(weights + r * kBlockCols)), input);
             }
             weights += kPanelRows * kBlockCols;
         }
@@ -60,8 +65,8 @@ void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowR
 #pragma GCC unroll 8
             for (int r = 0; r < kPanelRows; ++r) {
                 const auto mask = masks[r];
-                // vpexpandw with zeroing waits for its destination's old value: a zero that the compiler cannot see
-                // through makes it a merge into a fresh register.
+                // vpexpandw with zeroing waits for its destination's old value: a zero that the compiler
+                // cannot see through makes it a merge into a fresh register.
                 auto zero = _mm512_setzero_si512();
                 asm("" : "+v"(zero));
                 const auto expanded = _mm512_mask_expand_epi16(zero, mask, _mm512_loadu_si512(values));
@@ -89,7 +94,8 @@ std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines) {
         d = _mm512_add_epi64(d, _mm512_loadu_si512(from + i * 64 + 192));
     }
     for (; i < lines; ++i) a = _mm512_add_epi64(a, _mm512_loadu_si512(from + i * 64));
-    return static_cast<std::uint64_t>(_mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_add_epi64(a, b), _mm512_add_epi64(c, d))));
+    return static_cast<std::uint64_t>(
+        _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_add_epi64(a, b), _mm512_add_epi64(c, d))));
 }
 
 }  // namespace tessera::kernels::avx512

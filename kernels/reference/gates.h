@@ -7,7 +7,8 @@
 namespace tessera::kernels::reference {
 
 /// Philox4x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key, int rounds);
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key,
+                                    int rounds);
 
 /// The logistic noise of an element: ln u - ln(1 - u), u the middle of one of 2^23 intervals.
 double logisticNoise(std::uint64_t seed, std::uint32_t step, std::uint32_t stream, std::uint64_t element);

@@ -65,7 +65,7 @@ ErrorCode codeOf(const std::function<void()>& action) {
 
 class TestDecode : public QObject {
     Q_OBJECT
-  private slots:
+  private Q_SLOTS:
     void logitsMatchTransformers_data() {
         QTest::addColumn<int>("threads");
         for (const int threads : {1, 2, 3, 5}) QTest::addRow("%d threads", threads) << threads;

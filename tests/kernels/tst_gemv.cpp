@@ -1,6 +1,7 @@
 #include <QTest>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -21,7 +22,8 @@ double widen(std::uint16_t bits) {
 
 template <typename T>
 struct Aligned {
-    explicit Aligned(std::size_t count) : data(static_cast<T*>(std::aligned_alloc(64, (count * sizeof(T) + 63) / 64 * 64)), &std::free) {}
+    explicit Aligned(std::size_t count)
+        : data(static_cast<T*>(std::aligned_alloc(64, (count * sizeof(T) + 63) / 64 * 64)), &std::free) {}
     std::unique_ptr<T, decltype(&std::free)> data;
 };
 
@@ -30,13 +32,15 @@ struct Aligned {
 class TestGemv : public QObject {
     Q_OBJECT
 
-  private slots:
+  private Q_SLOTS:
     void matchesF64_data() {
         QTest::addColumn<int>("rows");
         QTest::addColumn<int>("cols");
         QTest::addColumn<int>("percent");
-        for (const auto& [rows, cols] : {std::pair{1, 1}, {7, 31}, {8, 32}, {9, 33}, {64, 576}, {100, 700}, {257, 1536}})
-            for (const int percent : {0, 10, 50, 60, 99, 100}) QTest::addRow("%dx%d at %d %%", rows, cols, percent) << rows << cols << percent;
+        for (const auto& [rows, cols] :
+             {std::pair{1, 1}, {7, 31}, {8, 32}, {9, 33}, {64, 576}, {100, 700}, {257, 1536}})
+            for (const int percent : {0, 10, 50, 60, 99, 100})
+                QTest::addRow("%dx%d at %d %%", rows, cols, percent) << rows << cols << percent;
     }
 
     void matchesF64() {
@@ -61,7 +65,8 @@ class TestGemv : public QObject {
         }
         std::vector<float> x(static_cast<std::size_t>(cols));
         for (auto& value : x) value = normal(random);
-        Aligned<std::uint16_t> rounded(static_cast<std::size_t>(blocksOf(cols) * kBlockCols)), panels(static_cast<std::size_t>(densePanelElements(rows, cols)));
+        Aligned<std::uint16_t> rounded(static_cast<std::size_t>(blocksOf(cols) * kBlockCols)),
+            panels(static_cast<std::size_t>(densePanelElements(rows, cols)));
         roundVector(x.data(), cols, rounded.data.get());
         packDense(masked.data(), rows, cols, panels.data.get());
         std::vector<std::uint32_t> masks(static_cast<std::size_t>(bitmapWords(rows, cols)));
@@ -88,7 +93,8 @@ class TestGemv : public QObject {
             for (int r = 0; r < rows; ++r) {
                 double sum = 0, size = 0;
                 for (int c = 0; c < cols; ++c) {
-                    const double product = widen(masked[static_cast<std::size_t>(r * cols + c)]) * widen(rounded.data.get()[c]);
+                    const double product =
+                        widen(masked[static_cast<std::size_t>(r * cols + c)]) * widen(rounded.data.get()[c]);
                     sum += product;
                     size += std::abs(product);
                 }
@@ -118,7 +124,8 @@ class TestGemv : public QObject {
                     const auto range = partRows(uneven, part, parts, pairs);
                     QCOMPARE(range.first, next);
                     QVERIFY(range.last >= range.first);
-                    if (pairs && range.first < uneven.rows) QCOMPARE(range.first % (2 * kPanelRows), std::int64_t(0));
+                    if (pairs && range.first < uneven.rows)
+                        QCOMPARE(range.first % (2 * kPanelRows), std::int64_t(0));
                     next = range.last;
                 }
                 QCOMPARE(next, uneven.rows);

@@ -2,6 +2,7 @@
 
 #include <QTest>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -51,11 +52,11 @@ template <typename Body>
 void onEveryTarget(const Body& body) {
     for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
         hwy::SetSupportedTargetsForTest(target);
-        hwy::GetChosenTarget().Update();
+        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
         body();
     }
     hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update();
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 }  // namespace
@@ -63,14 +64,17 @@ void onEveryTarget(const Body& body) {
 class TestMaskStep : public QObject {
     Q_OBJECT
 
-  private slots:
+  private Q_SLOTS:
     /// The published known answers of Random123 (kat_vectors, philox4x32 of 7 and 10 rounds).
     void philoxKnownAnswers() {
         using Words = std::array<std::uint32_t, 4>;
-        QCOMPARE(reference::philox({0, 0, 0, 0}, {0, 0}, 7), (Words{0x5f6fb709, 0x0d893f64, 0x4f121f81, 0x4f730a48}));
-        QCOMPARE(reference::philox({0, 0, 0, 0}, {0, 0}, 10), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+        QCOMPARE(reference::philox({0, 0, 0, 0}, {0, 0}, 7),
+                 (Words{0x5f6fb709, 0x0d893f64, 0x4f121f81, 0x4f730a48}));
+        QCOMPARE(reference::philox({0, 0, 0, 0}, {0, 0}, 10),
+                 (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
         const std::uint32_t f = 0xffffffff;
-        QCOMPARE(reference::philox({f, f, f, f}, {f, f}, 10), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+        QCOMPARE(reference::philox({f, f, f, f}, {f, f}, 10),
+                 (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
     }
 
     void forwardMatchesReference() {
@@ -78,45 +82,59 @@ class TestMaskStep : public QObject {
             const Inputs in(count);
             onEveryTarget([&] {
                 std::vector<std::uint16_t> out(static_cast<std::size_t>(count) + 8, 0x7777);
-                const auto sums = bernoulliForward(in.weights.data(), in.logits.data(), out.data(), count, kGate, kNoise);
+                const auto sums =
+                    bernoulliForward(in.weights.data(), in.logits.data(), out.data(), count, kGate, kNoise);
                 double gates = 0, squares = 0;
                 for (std::int64_t i = 0; i < count; ++i) {
                     const auto at = static_cast<std::size_t>(i);
-                    const double noise = reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream, static_cast<std::uint64_t>(i));
-                    const double m = reference::gate(in.logits[at], noise, kReference), masked = m * in.weightsFull[at];
+                    const double noise = reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream,
+                                                                  static_cast<std::uint64_t>(i));
+                    const double m = reference::gate(in.logits[at], noise, kReference),
+                                 masked = m * in.weightsFull[at];
                     gates += m;
                     squares += masked * masked;
-                    QVERIFY2(std::abs(widen(out[at]) - masked) <= std::abs(masked) * 0.00395 + 1e-9, qPrintable(QString("%1 of %2").arg(i).arg(count)));
+                    QVERIFY2(std::abs(widen(out[at]) - masked) <= std::abs(masked) * 0.00395 + 1e-9,
+                             qPrintable(QString("%1 of %2").arg(i).arg(count)));
                 }
                 QVERIFY(std::abs(sums.gate - gates) < 2e-6 * static_cast<double>(count) + 1e-5);
                 QVERIFY(std::abs(sums.squaredMasked - squares) < 1e-5 * squares + 1e-12);
-                for (std::size_t i = static_cast<std::size_t>(count); i < out.size(); ++i) QCOMPARE(out[i], std::uint16_t(0x7777));
+                for (std::size_t i = static_cast<std::size_t>(count); i < out.size(); ++i)
+                    QCOMPARE(out[i], std::uint16_t(0x7777));
             });
         }
     }
 
-    /// Against the finite difference of the f64 loss sum g w m + density m + weight (m w)^2 / 2 with the noise frozen.
+    /// Against the finite difference of the f64 loss sum g w m + density m + weight (m w)^2 / 2 with the
+    /// noise frozen.
     void backwardMatchesFiniteDifference() {
         const std::int64_t count = 777;
         const Inputs in(count);
         onEveryTarget([&] {
-            std::vector<float> gradient(static_cast<std::size_t>(count), 1.0f), fromHalf = gradient, full = gradient;
-            const auto sums = bernoulliBackward(in.weights.data(), in.logits.data(), in.grad.data(), gradient.data(), count, kGate, kRegularisers, kNoise);
-            bernoulliBackward(in.weights.data(), in.logits.data(), in.gradHalf.data(), fromHalf.data(), count, kGate, kRegularisers, kNoise);
-            bernoulliBackward(in.weightsFull.data(), in.logits.data(), in.grad.data(), full.data(), count, kGate, kRegularisers, kNoise);
+            std::vector<float> gradient(static_cast<std::size_t>(count), 1.0f), fromHalf = gradient,
+                                                                                full = gradient;
+            const auto sums = bernoulliBackward(in.weights.data(), in.logits.data(), in.grad.data(),
+                                                gradient.data(), count, kGate, kRegularisers, kNoise);
+            bernoulliBackward(in.weights.data(), in.logits.data(), in.gradHalf.data(), fromHalf.data(), count,
+                              kGate, kRegularisers, kNoise);
+            bernoulliBackward(in.weightsFull.data(), in.logits.data(), in.grad.data(), full.data(), count,
+                              kGate, kRegularisers, kNoise);
             QCOMPARE(fromHalf, gradient);
             QCOMPARE(full, gradient);
             double squares = 0;
             for (std::int64_t i = 0; i < count; ++i) {
                 const auto at = static_cast<std::size_t>(i);
-                const double noise = reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream, static_cast<std::uint64_t>(i));
+                const double noise = reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream,
+                                                              static_cast<std::uint64_t>(i));
                 const auto loss = [&](double logit) {
                     const double m = reference::gate(logit, noise, kReference), w = in.weightsFull[at];
-                    return in.grad[at] * w * m + static_cast<double>(kRegularisers.density) * m + 0.5 * static_cast<double>(kRegularisers.weight) * m * w * m * w;
+                    return in.grad[at] * w * m + static_cast<double>(kRegularisers.density) * m +
+                           0.5 * static_cast<double>(kRegularisers.weight) * m * w * m * w;
                 };
-                const double h = 1e-6, difference = (loss(in.logits[at] + h) - loss(in.logits[at] - h)) / (2 * h);
+                const double h = 1e-6,
+                             difference = (loss(in.logits[at] + h) - loss(in.logits[at] - h)) / (2 * h);
                 squares += difference * difference;
-                QVERIFY2(std::abs(gradient[at] - 1.0 - difference) < 2e-4 * std::abs(difference) + 3e-7, qPrintable(QString::number(i)));
+                QVERIFY2(std::abs(gradient[at] - 1.0 - difference) < 2e-4 * std::abs(difference) + 3e-7,
+                         qPrintable(QString::number(i)));
             }
             QVERIFY(std::abs(sums.squaredGradient - squares) < 1e-3 * squares);
         });
@@ -127,20 +145,27 @@ class TestMaskStep : public QObject {
         const Inputs in(count);
         onEveryTarget([&] {
             auto p1 = in.logits, p2 = in.logits;
-            std::vector<float> a1(p1.size(), 0.001f), b1(p1.size(), 1e-6f), a2 = a1, b2 = b1, gradient(p1.size(), 0.0f);
+            std::vector<float> a1(p1.size(), 0.001f), b1(p1.size(), 1e-6f), a2 = a1, b2 = b1,
+                                                                            gradient(p1.size(), 0.0f);
             AdamParameters adam;
             adam.weightDecay = 0.01f;
             adam.step = 3;
-            bernoulliBackwardAdam(in.weights.data(), p1.data(), in.gradHalf.data(), a1.data(), b1.data(), count, kGate, kRegularisers, kNoise, adam);
-            bernoulliBackward(in.weights.data(), p2.data(), in.gradHalf.data(), gradient.data(), count, kGate, kRegularisers, kNoise);
+            bernoulliBackwardAdam(in.weights.data(), p1.data(), in.gradHalf.data(), a1.data(), b1.data(),
+                                  count, kGate, kRegularisers, kNoise, adam);
+            bernoulliBackward(in.weights.data(), p2.data(), in.gradHalf.data(), gradient.data(), count, kGate,
+                              kRegularisers, kNoise);
             adamStep(p2.data(), gradient.data(), a2.data(), b2.data(), count, 1.0f, adam);
             QCOMPARE(p1, p2);
             QCOMPARE(a1, a2);
             QCOMPARE(b1, b2);
             // Adam itself, in f64.
             for (std::size_t i = 0; i < p1.size(); i += 97) {
-                const double g = gradient[i], m = 0.9f * 0.001f + (1 - 0.9f) * g, v = 0.95f * 1e-6f + (1 - 0.95f) * g * g;
-                const double expected = in.logits[i] - 1e-3 * (m / (1 - std::pow(0.9f, 3)) / (std::sqrt(v / (1 - std::pow(0.95f, 3))) + 1e-12) + 0.01 * in.logits[i]);
+                const double g = gradient[i], m = 0.9f * 0.001f + (1 - 0.9f) * g,
+                             v = 0.95f * 1e-6f + (1 - 0.95f) * g * g;
+                const double expected =
+                    in.logits[i] -
+                    1e-3 * (m / (1 - std::pow(0.9f, 3)) / (std::sqrt(v / (1 - std::pow(0.95f, 3))) + 1e-12) +
+                            0.01 * in.logits[i]);
                 QVERIFY(std::abs(p1[i] - expected) < 2e-6 * std::abs(expected) + 2e-8);
             }
         });
@@ -156,8 +181,11 @@ class TestMaskStep : public QObject {
             std::vector<std::uint16_t> out(static_cast<std::size_t>(count));
             auto logits = in.logits;
             std::vector<float> m1(logits.size()), m2(logits.size());
-            const auto a = bernoulliForward(in.weights.data(), logits.data(), out.data(), count, kGate, kNoise);
-            const auto b = bernoulliBackwardAdam(in.weights.data(), logits.data(), in.gradHalf.data(), m1.data(), m2.data(), count, kGate, kRegularisers, kNoise, {});
+            const auto a =
+                bernoulliForward(in.weights.data(), logits.data(), out.data(), count, kGate, kNoise);
+            const auto b =
+                bernoulliBackwardAdam(in.weights.data(), logits.data(), in.gradHalf.data(), m1.data(),
+                                      m2.data(), count, kGate, kRegularisers, kNoise, {});
             static GateSums keptA, keptB;
             if (threads == 1) {
                 first = out;
@@ -183,8 +211,10 @@ class TestMaskStep : public QObject {
             for (const float tau : {2.0f, 0.38f, 0.05f, 1e-4f}) {
                 std::vector<float> out(logits.size()), gradient(logits.size());
                 const GateParameters gate{350.0f, tau, 0.0f};
-                const auto sums = bernoulliForward(in.weightsFull.data(), logits.data(), out.data(), count, gate, kNoise);
-                bernoulliBackward(in.weightsFull.data(), logits.data(), in.grad.data(), gradient.data(), count, gate, kRegularisers, kNoise);
+                const auto sums =
+                    bernoulliForward(in.weightsFull.data(), logits.data(), out.data(), count, gate, kNoise);
+                bernoulliBackward(in.weightsFull.data(), logits.data(), in.grad.data(), gradient.data(),
+                                  count, gate, kRegularisers, kNoise);
                 QVERIFY(std::isfinite(sums.gate));
                 for (std::size_t i = 0; i < out.size(); ++i) {
                     QVERIFY(std::isfinite(out[i]) && std::isfinite(gradient[i]));
@@ -200,17 +230,21 @@ class TestMaskStep : public QObject {
         const std::int64_t count = 1 << 20;
         const std::vector<float> ones(static_cast<std::size_t>(count), 1.0f);
         for (const auto& [kappaP, tau] : {std::pair{0.0, 1.0}, {1.0, 2.0}, {-3.0, 0.5}, {4.0, 0.05}}) {
-            std::vector<float> logits(static_cast<std::size_t>(count), static_cast<float>(kappaP / 100.0)), out(logits.size());
-            const auto sums = bernoulliForward(ones.data(), logits.data(), out.data(), count, {100.0f, static_cast<float>(tau), 0.0f}, kNoise);
+            std::vector<float> logits(static_cast<std::size_t>(count), static_cast<float>(kappaP / 100.0)),
+                out(logits.size());
+            const auto sums = bernoulliForward(ones.data(), logits.data(), out.data(), count,
+                                               {100.0f, static_cast<float>(tau), 0.0f}, kNoise);
             double mean = 0, square = 0;
             const int points = 200000;
             for (int i = 0; i < points; ++i) {
-                const double u = (i + 0.5) / points, m = 1 / (1 + std::exp(-(kappaP + std::log(u / (1 - u))) / tau));
+                const double u = (i + 0.5) / points,
+                             m = 1 / (1 + std::exp(-(kappaP + std::log(u / (1 - u))) / tau));
                 mean += m / points;
                 square += m * m / points;
             }
             const double error = 5 * std::sqrt((square - mean * mean) / count) + 1e-4;
-            QVERIFY2(std::abs(sums.gate / count - mean) < error, qPrintable(QString("%1 against %2").arg(sums.gate / count).arg(mean)));
+            QVERIFY2(std::abs(sums.gate / count - mean) < error,
+                     qPrintable(QString("%1 against %2").arg(sums.gate / count).arg(mean)));
             QVERIFY(std::abs(sums.squaredMasked / count - square) < error);
         }
     }
@@ -225,27 +259,35 @@ class TestMaskStep : public QObject {
         std::vector<float> logits(static_cast<std::size_t>(geometry.tiles()));
         for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = 0.01f * static_cast<float>(i) - 0.05f;
         onEveryTarget([&] {
-            std::vector<float> gates(logits.size()), out(static_cast<std::size_t>(count)), gradient(logits.size());
-            const auto sums = tileForward(in.weightsFull.data(), inner.data(), logits.data(), gates.data(), out.data(), geometry, kGate, kNoise);
-            tileBackward(in.weightsFull.data(), inner.data(), logits.data(), in.grad.data(), gradient.data(), geometry, kGate, kRegularisers, kNoise);
+            std::vector<float> gates(logits.size()), out(static_cast<std::size_t>(count)),
+                gradient(logits.size());
+            const auto sums = tileForward(in.weightsFull.data(), inner.data(), logits.data(), gates.data(),
+                                          out.data(), geometry, kGate, kNoise);
+            tileBackward(in.weightsFull.data(), inner.data(), logits.data(), in.grad.data(), gradient.data(),
+                         geometry, kGate, kRegularisers, kNoise);
             std::vector<double> expected(logits.size());
             double total = 0;
             for (std::int64_t r = 0; r < geometry.rows; ++r)
                 for (std::int64_t c = 0; c < geometry.cols; ++c) {
-                    const auto tile = static_cast<std::size_t>(r / 16 * geometry.gridCols() + c / 12), at = static_cast<std::size_t>(r * geometry.cols + c);
-                    const double noise = reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream, tile);
-                    const double g = reference::gate(logits[tile], noise, kReference), mask = inner[at] ? 1.0 : g;
+                    const auto tile = static_cast<std::size_t>(r / 16 * geometry.gridCols() + c / 12),
+                               at = static_cast<std::size_t>(r * geometry.cols + c);
+                    const double noise =
+                        reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream, tile);
+                    const double g = reference::gate(logits[tile], noise, kReference),
+                                 mask = inner[at] ? 1.0 : g;
                     QVERIFY(std::abs(gates[tile] - g) < 2e-5);
                     QVERIFY(std::abs(out[at] - mask * in.weightsFull[at]) < 1e-6);
                     total += mask;
                     if (!inner[at]) {
                         const double w = in.weightsFull[at];
                         expected[tile] += reference::gateSlope(logits[tile], noise, kReference) *
-                                          (in.grad[at] * w + static_cast<double>(kRegularisers.density) + static_cast<double>(kRegularisers.weight) * mask * w * w);
+                                          (in.grad[at] * w + static_cast<double>(kRegularisers.density) +
+                                           static_cast<double>(kRegularisers.weight) * mask * w * w);
                     }
                 }
             QVERIFY(std::abs(sums.gate - total) < 1e-3);
-            for (std::size_t i = 0; i < logits.size(); ++i) QVERIFY(std::abs(gradient[i] - expected[i]) < 1e-3 * std::abs(expected[i]) + 1e-6);
+            for (std::size_t i = 0; i < logits.size(); ++i)
+                QVERIFY(std::abs(gradient[i] - expected[i]) < 1e-3 * std::abs(expected[i]) + 1e-6);
         });
     }
 };

@@ -2,20 +2,28 @@
 #include <omp.h>
 
 #include <QtTest>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include "kernels/cpu/token_loss.h"
-#include "kernels/reference/gates.h"
 #include "kernels/reference/token_loss.h"
 
 using namespace tessera::kernels;
-using reference::fromBf16;
-using reference::toBf16;
 
 namespace {
+
+/// The nearest bf16, ties to even.
+std::uint16_t toBf16(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value), rest = bits & 0xffff;
+    const std::uint32_t top = bits >> 16;
+    return static_cast<std::uint16_t>(rest > 0x8000 || (rest == 0x8000 && (top & 1) != 0) ? top + 1 : top);
+}
+float fromBf16(std::uint16_t bits) {
+    return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
 
 struct Case {
     std::int64_t tokens, vocabulary;
@@ -51,7 +59,7 @@ std::vector<std::uint16_t> halves(const std::vector<float>& values) {
 class TokenLossTest : public QObject {
     Q_OBJECT
 
-  private slots:
+  private Q_SLOTS:
     void cleanup() { hwy::SetSupportedTargetsForTest(0); }
 
     void equalsTheReference_data() {
@@ -59,7 +67,8 @@ class TokenLossTest : public QObject {
         QTest::addColumn<qint64>("vocabulary");
         for (const auto target : hwy::SupportedAndGeneratedTargets())
             for (const qint64 vocabulary : {1, 2, 15, 16, 17, 31, 100, 2048, 2049, 49152})
-                QTest::addRow("%s, %lld", hwy::TargetName(target), vocabulary) << qint64(target) << vocabulary;
+                QTest::addRow("%s, %lld", hwy::TargetName(target), vocabulary)
+                    << qint64(target) << vocabulary;
     }
     void equalsTheReference() {
         QFETCH(qint64, target);
@@ -72,8 +81,8 @@ class TokenLossTest : public QObject {
             auto inPlace = halves(made.student);
             const auto teacher = halves(made.teacher);
             const auto sums = tokenLoss(made.student.data(), withTeacher ? made.teacher.data() : nullptr,
-                                        made.targets.data(), gradient.data(), perToken.data(), 5, vocabulary, kCe,
-                                        kKl, kScale);
+                                        made.targets.data(), gradient.data(), perToken.data(), 5, vocabulary,
+                                        kCe, kKl, kScale);
             const auto halfSums =
                 tokenLoss(inPlace.data(), withTeacher ? teacher.data() : nullptr, made.targets.data(),
                           inPlace.data(), nullptr, 5, vocabulary, kCe, kKl, kScale);
@@ -104,8 +113,8 @@ class TokenLossTest : public QObject {
     void gradientIsTheDifferenceQuotient() {
         auto made = makeCase(1, 23);
         std::vector<float> gradient(23);
-        tokenLoss(made.student.data(), made.teacher.data(), made.targets.data(), gradient.data(), nullptr, 1, 23,
-                  0.5f, 2.0f, 3.0f);
+        tokenLoss(made.student.data(), made.teacher.data(), made.targets.data(), gradient.data(), nullptr, 1,
+                  23, 0.5f, 2.0f, 3.0f);
         const auto lossAt = [&](std::size_t i, double step) {
             auto student = rowOf(made.student, 0, 23);
             student[i] += step;
@@ -120,8 +129,8 @@ class TokenLossTest : public QObject {
     void gradientsOfATokenAddUpToZero() {
         const auto made = makeCase(2, 1000);
         std::vector<float> gradient(made.student.size());
-        tokenLoss(made.student.data(), made.teacher.data(), made.targets.data(), gradient.data(), nullptr, 2, 1000,
-                  1.0f, 1.0f, 1.0f);
+        tokenLoss(made.student.data(), made.teacher.data(), made.targets.data(), gradient.data(), nullptr, 2,
+                  1000, 1.0f, 1.0f, 1.0f);
         for (int token = 0; token < 2; ++token) {
             double sum = 0;
             for (int i = 0; i < 1000; ++i) sum += gradient[static_cast<std::size_t>(token * 1000 + i)];
@@ -133,8 +142,8 @@ class TokenLossTest : public QObject {
         const auto made = makeCase(2, 777);
         std::vector<float> gradient(made.student.size());
         const std::vector<std::int64_t> none{-1, -1};
-        const auto sums = tokenLoss(made.student.data(), made.student.data(), none.data(), gradient.data(), nullptr,
-                                    2, 777, 1.0f, 1.0f, 1.0f);
+        const auto sums = tokenLoss(made.student.data(), made.student.data(), none.data(), gradient.data(),
+                                    nullptr, 2, 777, 1.0f, 1.0f, 1.0f);
         QVERIFY(std::abs(sums.divergence) < 1e-9);
         QCOMPARE(sums.crossEntropy, 0.0);
         for (const float value : gradient) QVERIFY(std::abs(value) < 1e-9f);

@@ -41,7 +41,7 @@ MaskList tileMasks(std::int64_t tile) {
 
 class HardeningTest : public QObject {
     Q_OBJECT
-  private slots:
+  private Q_SLOTS:
     void weightsAreShutExactlyAndInOrder() {
         const auto masks = bernoulliMasks();
         const std::int64_t total = 8 * 12 + 5 * 7 + 9 * 11;
@@ -86,7 +86,8 @@ class HardeningTest : public QObject {
             for (const double sparsity : {0.0, 0.125, 0.25, 0.375, 0.45, 0.5}) {
                 const auto set = hardenToBudget(masks, sparsity, TargetScope::Global);
                 const double zeros = static_cast<double>(total - set.kept());
-                QVERIFY(std::abs(zeros - sparsity * static_cast<double>(total)) <= 0.5 * static_cast<double>(tile * tile) / 2);
+                QVERIFY(std::abs(zeros - sparsity * static_cast<double>(total)) <=
+                        0.5 * static_cast<double>(tile * tile) / 2);
                 for (const auto& mask : masks) checkTiles(set.masks.at(mask->matrix().name), tile);
             }
             QCOMPARE(hardenToBudget(masks, 0.5, TargetScope::Global).kept() * 2, total);
@@ -113,7 +114,8 @@ class HardeningTest : public QObject {
         for (const auto* mask : group) {
             total += static_cast<double>(mask->matrix().elements());
             for (std::int64_t i = 0; i < mask->logits().numel(); ++i)
-                if (mask->logits()[i].item<float>() <= shift) zeros += static_cast<double>(mask->zerosBehind(i));
+                if (mask->logits()[i].item<float>() <= shift)
+                    zeros += static_cast<double>(mask->zerosBehind(i));
         }
         QVERIFY(std::abs(zeros / total - 0.25) <= 2048.0 / total + 1e-9);
     }

@@ -32,15 +32,17 @@ torch::Tensor tiedScores(std::int64_t rows, std::int64_t cols) {
 
 class SelectionTest : public QObject {
     Q_OBJECT
-  private slots:
+  private Q_SLOTS:
     void matrixSelectionRemovesExactlyTheLowest() {
         for (const double sparsity : {0.0, 0.3, 0.5, 0.613, 0.99}) {
             const auto scores = tiedScores(13, 21);
             const auto mask = selectInMatrix(scores, sparsity);
             const auto remove = static_cast<std::size_t>(sparsity * 13 * 21);
             QCOMPARE(mask.kept(), std::int64_t(13 * 21 - remove));
-            const auto keep = keptBySorting({scores.data_ptr<float>(), scores.data_ptr<float>() + scores.numel()}, remove);
-            for (std::int64_t i = 0; i < scores.numel(); ++i) QCOMPARE(mask.keeps(i), bool(keep[std::size_t(i)]));
+            const auto keep =
+                keptBySorting({scores.data_ptr<float>(), scores.data_ptr<float>() + scores.numel()}, remove);
+            for (std::int64_t i = 0; i < scores.numel(); ++i)
+                QCOMPARE(mask.keeps(i), bool(keep[std::size_t(i)]));
         }
     }
 
@@ -50,7 +52,8 @@ class SelectionTest : public QObject {
         for (std::int64_t row = 0; row < 9; ++row) {
             const float* begin = scores.data_ptr<float>() + row * 40;
             const auto keep = keptBySorting({begin, begin + 40}, 22);
-            for (std::int64_t col = 0; col < 40; ++col) QCOMPARE(mask.keeps(row * 40 + col), bool(keep[std::size_t(col)]));
+            for (std::int64_t col = 0; col < 40; ++col)
+                QCOMPARE(mask.keeps(row * 40 + col), bool(keep[std::size_t(col)]));
         }
     }
 
@@ -63,8 +66,10 @@ class SelectionTest : public QObject {
                 float lowestKept = 2, highestRemoved = -1;
                 for (std::int64_t i = first; i < first + group; ++i) {
                     const float score = scores.data_ptr<float>()[i];
-                    if (mask.keeps(i)) ++count, lowestKept = std::min(lowestKept, score);
-                    else highestRemoved = std::max(highestRemoved, score);
+                    if (mask.keeps(i))
+                        ++count, lowestKept = std::min(lowestKept, score);
+                    else
+                        highestRemoved = std::max(highestRemoved, score);
                 }
                 QCOMPARE(count, keep);
                 QVERIFY(lowestKept >= highestRemoved);
@@ -95,11 +100,14 @@ class SelectionTest : public QObject {
         const auto scale = torch::pow(2.0, torch::randint(-3, 4, {32}).to(torch::kFloat32));
         const auto wanda = OneShotMethod::create("wanda"), magnitude = OneShotMethod::create("magnitude");
         const PatternTarget target{0.5, 0, 0};
-        const auto before = wanda->select(wanda->scores(weights, {norms.square(), 1}).contiguous(), target, "m");
-        const auto after = wanda->select(wanda->scores(weights / scale, {(norms * scale).square(), 1}).contiguous(), target, "m");
+        const auto before =
+            wanda->select(wanda->scores(weights, {norms.square(), 1}).contiguous(), target, "m");
+        const auto after = wanda->select(
+            wanda->scores(weights / scale, {(norms * scale).square(), 1}).contiguous(), target, "m");
         QVERIFY(before.bits == after.bits);
         const auto plain = magnitude->select(magnitude->scores(weights, {}).contiguous(), target, "m");
-        const auto scaled = magnitude->select(magnitude->scores(weights / scale, {}).contiguous(), target, "m");
+        const auto scaled =
+            magnitude->select(magnitude->scores(weights / scale, {}).contiguous(), target, "m");
         QVERIFY(plain.bits != scaled.bits);
     }
 

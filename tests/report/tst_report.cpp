@@ -88,7 +88,7 @@ void writeText(const fs::path& path, const std::string& text) {
 
 class TestReport : public QObject {
     Q_OBJECT
-  private slots:
+  private Q_SLOTS:
     void escapesEverything() {
         QCOMPARE(escapeHtml("<a href='x'>\"&\x01\n"),
                  std::string("&lt;a href=&#39;x&#39;&gt;&quot;&amp; \n"));

@@ -1,0 +1,156 @@
+#include <random>
+
+#include "core/base/file_io.h"
+#include "core/formats/gguf.h"
+#include "core/formats/model_files.h"
+#include "core/session/model_catalogue.h"
+#include "core/text/bpe_trainer.h"
+#include "core/text/corpus.h"
+#include "core/text/tokenizer.h"
+#include "support/support.h"
+
+using namespace tessera;
+
+namespace {
+
+const std::filesystem::path kStarter =
+    std::filesystem::path(TESSERA_SOURCE_DIR) / "resources" / "starter" / "tokenizer.json";
+
+std::string randomText(std::mt19937& random, int characters) {
+    std::string text;
+    for (int i = 0; i < characters; ++i) {
+        const std::uint32_t kind = random() % 5;
+        std::uint32_t c = kind < 3    ? 32 + random() % 95
+                          : kind == 3 ? 0xa0 + random() % 0x2000
+                                      : 0x10000 + random() % 0x10000;
+        if (random() % 20 == 0) c = '\n';
+        if (c < 0x80) {
+            text += static_cast<char>(c);
+        } else if (c < 0x800) {
+            text += static_cast<char>(0xc0 | c >> 6);
+            text += static_cast<char>(0x80 | (c & 63));
+        } else if (c < 0x10000) {
+            text += static_cast<char>(0xe0 | c >> 12);
+            text += static_cast<char>(0x80 | (c >> 6 & 63));
+            text += static_cast<char>(0x80 | (c & 63));
+        } else {
+            text += static_cast<char>(0xf0 | c >> 18);
+            text += static_cast<char>(0x80 | (c >> 12 & 63));
+            text += static_cast<char>(0x80 | (c >> 6 & 63));
+            text += static_cast<char>(0x80 | (c & 63));
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+class TestTokenizer : public QObject {
+    Q_OBJECT
+    test::Scratch m_scratch;
+
+  private Q_SLOTS:
+    /// Ids that the `tokenizers` library (0.23) gives for resources/starter/tokenizer.json, made by
+    ///   Tokenizer.from_file("tokenizer.json").encode(text).ids
+    void starterIds() {
+        const auto golden = readJsonFile(test::data("text/starter_ids.json"));
+        const auto tokenizer = loadTokenizerJson(kStarter);
+        for (const auto& entry : golden) {
+            const auto text = entry["text"].get<std::string>();
+            QCOMPARE(tokenizer->encode(text), entry["ids"].get<std::vector<std::int32_t>>());
+        }
+    }
+
+    void decodesWhatItEncodes() {
+        const auto tokenizer = loadTokenizerJson(kStarter);
+        std::mt19937 random(5);
+        for (int i = 0; i < 200; ++i) {
+            const auto text = randomText(random, 1 + static_cast<int>(random() % 200));
+            QCOMPARE(tokenizer->decode(tokenizer->encode(text)), text);
+        }
+    }
+
+    void survivesItsOwnJson() {
+        const auto tokenizer = loadTokenizerJson(kStarter);
+        writeFileAtomically(m_scratch / "tokenizer.json", tokenizer->toTokenizerJson().dump());
+        writeFileAtomically(m_scratch / "tokenizer_config.json", tokenizer->toTokenizerConfig().dump());
+        const auto again = loadTokenizerJson(m_scratch / "tokenizer.json");
+        const std::string text = "The mask keeps 50 % of the weights.\n\n  def f(x):\n\treturn x\xc2\xb2";
+        QCOMPARE(again->encode(text), tokenizer->encode(text));
+        QCOMPARE(again->eosToken(), tokenizer->eosToken());
+    }
+
+    void trainedVocabulary() {
+        std::string text;
+        for (int i = 0; i < 300; ++i)
+            text += "the sparse mask and the dense mask of block " + std::to_string(i) + "\n";
+        const auto json = trainByteLevelBpe(text, 300);
+        writeFileAtomically(m_scratch / "trained.json", json.dump());
+        const auto tokenizer = loadTokenizerJson(m_scratch / "trained.json");
+        QCOMPARE(tokenizer->vocabSize(), std::int64_t(300));
+        QCOMPARE(tokenizer->decode(tokenizer->encode(text)), text);
+        QVERIFY(tokenizer->encode("the mask").size() <= 3);
+    }
+
+    void brokenTokenizers() {
+        auto json = readJsonFile(kStarter);
+        const auto load = [&](const Json& changed) {
+            writeFileAtomically(m_scratch / "broken.json", changed.dump());
+            loadTokenizerJson(m_scratch / "broken.json");
+        };
+        auto changed = json;
+        changed["model"].erase("merges");
+        EXPECT_ERROR(load(changed), Corrupt, "no merges");
+        changed = json;
+        changed["model"]["merges"] = Json::array();
+        EXPECT_ERROR(load(changed), Corrupt, "no merges");
+        changed = json;
+        changed["model"]["merges"][5] = "onlyone";
+        EXPECT_ERROR(load(changed), Corrupt, "onlyone");
+        changed = json;
+        changed["model"]["vocab"]["new"] = std::int64_t(1) << 40;
+        EXPECT_ERROR(load(changed), Corrupt, "id");
+        changed = json;
+        changed["model"]["type"] = "Unigram";
+        EXPECT_ERROR(load(changed), UnsupportedVersion, "Unigram");
+        changed = json;
+        changed["normalizer"] = {{"type", "NFC"}};
+        EXPECT_ERROR(load(changed), UnsupportedVersion, "NFC");
+        EXPECT_ERROR(load(Json::object()), Corrupt, "no model");
+    }
+
+    void texts() {
+        const auto tokenizer = loadTokenizerJson(kStarter);
+        const auto write = [&](const std::string& name, const std::string& content) {
+            writeFileAtomically(m_scratch / name, content);
+            return m_scratch / name;
+        };
+        EXPECT_ERROR(
+            tokenizeCorpus(*tokenizer, {write("short.txt", "three little words")}, CorpusPart::Learn, 512),
+            InvalidInput, "512");
+        EXPECT_ERROR(readText({write("bad.txt", "good\nbad \xff\xfe")}), InvalidInput, "bad.txt");
+        EXPECT_ERROR(readText({write("a.jsonl", "{\"text\": \"x\"}\n{\"body\": \"y\"}\n")}), InvalidInput,
+                     "line 2");
+        EXPECT_ERROR(readText({m_scratch / "none.txt"}), NotFound, "none.txt");
+        QVERIFY(
+            readText({write("b.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\"}\n")}).find("one\n\ntwo") !=
+            std::string::npos);
+    }
+
+    /// The whole of WikiText-2's test text with the tokenizer inside SmolLM2's GGUF: as many ids as
+    /// `transformers` makes.
+    void smollmOnWikiText() {
+        const auto text = test::evaluationData("wikitext2/wiki.test.raw");
+        if (text.empty()) QSKIP("WikiText-2 is not in TESSERA_TEST_DATA");
+        const auto model = catalogueModel("smollm2-135m");
+        if (!model.installed()) QSKIP("SmolLM2 is not installed: tessera-cli models fetch smollm2-135m");
+        const auto tokenizer = loadTokenizerGguf(*GgufFile::open(model.path()));
+        const auto content = readFile(text);
+        const auto ids = tokenizer->encode(content);
+        QCOMPARE(ids.size(), std::size_t(303415));
+        QCOMPARE(tokenizer->decode(ids), content);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestTokenizer)
+#include "tst_tokenizer.moc"
