@@ -123,7 +123,9 @@ void writeGradient(const T* student, const T* teacher, T* gradient, std::int64_t
     const auto otherTop = hn::Set(d, weights.otherTop), otherScale = hn::Set(d, weights.otherScale);
     auto i = overGroups(0, size, [&](std::int64_t at, std::int64_t) {
         auto value = hn::Mul(ownScale, shiftedExp(loadFloats(student + at), ownTop));
-        if (teacher) value = hn::NegMulAdd(otherScale, shiftedExp(loadFloats(teacher + at), otherTop), value);
+        // Not fused: a teacher equal to the student must leave exactly nothing.
+        if (teacher)
+            value = hn::Sub(value, hn::Mul(otherScale, shiftedExp(loadFloats(teacher + at), otherTop)));
         storeFloats(value, gradient + at);
     });
     for (; i < size; ++i) {
