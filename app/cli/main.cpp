@@ -1,13 +1,47 @@
 // tessera-cli: the engine on a command line.
 
+#include <csignal>
 #include <cstdio>
-#include <new>
 
 #include "app/cli/console.h"
-#include "core/base/error.h"
+#include "core/base/caught.h"
+
+namespace {
+
+using namespace tessera;
+
+/// What the parser found wrong, in a sentence of our own.
+Error parseError(const CLI::App& app, const CLI::ParseError& error) {
+    std::string path = "tessera-cli", what = error.what();
+    const CLI::App* command = &app;
+    while (!command->get_subcommands().empty()) {
+        command = command->get_subcommands().front();
+        path += " " + command->get_name();
+    }
+    const std::vector<Remedy> help{{"see '" + path + " --help'", "", ""}};
+    // A known option with an impossible value is bad input; everything else is wrong usage.
+    if (dynamic_cast<const CLI::ValidationError*>(&error) ||
+        dynamic_cast<const CLI::ConversionError*>(&error))
+        return {ErrorCode::InvalidInput, what, path, help};
+    const auto rest = app.remaining(true);
+    if (command->get_require_subcommand_min() > 0 && !rest.empty())
+        what = std::string("there is no ") + (rest[0].starts_with("-") ? "option" : "command") + " \"" +
+               rest[0] + "\"";
+    return {ErrorCode::Usage, what, path, help};
+}
+
+int tell(const cli::Console& console, const Error& error) {
+    console.endProgress();
+    std::fprintf(stderr, "tessera-cli: %s\n", error.what());
+    if (cli::interrupted()) return 130;
+    return error.code() == ErrorCode::Usage ? 2 : 1;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-    using namespace tessera;
+    // A file beyond the limit of `ulimit -f` is an error to tell, not a reason to die.
+    std::signal(SIGXFSZ, SIG_IGN);
     cli::Console console;
     CLI::App app{
         "Tessera: learn which weights of a language model to prune, measure the result, take it along",
@@ -22,22 +56,15 @@ int main(int argc, char** argv) {
     cli::addServeCommand(app, console);
     try {
         app.parse(argc, argv);
+        // Output that a full disk swallowed is no success.
+        if (std::fflush(stdout) != 0 || std::ferror(stdout))
+            throw Error(ErrorCode::DiskFull, "the output could not be written whole", "standard output");
         return 0;
     } catch (const CLI::ParseError& error) {
         // --help and --version end here with status 0.
-        return app.exit(error) == 0 ? 0 : 2;
-    } catch (const Error& error) {
-        console.endProgress();
-        std::fprintf(stderr, "tessera-cli: %s\n", error.what());
-        if (cli::interrupted()) return 130;
-        return error.code() == ErrorCode::Usage ? 2 : 1;
-    } catch (const std::bad_alloc&) {
-        std::fprintf(stderr,
-                     "tessera-cli: the memory is used up. What to do: choose a smaller model, or close other "
-                     "programs\n");
-        return 1;
+        if (error.get_exit_code() == 0) return app.exit(error);
+        return tell(console, parseError(app, error));
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "tessera-cli: %s\n", error.what());
-        return 1;
+        return tell(console, caughtError(error));
     }
 }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/deploy/bench.h"
 #include "core/deploy/decode.h"
+#include "core/engine/requirements.h"
 #include "core/evaluate/perplexity.h"
 #include "core/model/torch_linear_time.h"
 #include "core/model/torch_runtime.h"
@@ -68,9 +69,6 @@ void addEval(Commands& app, Console& console) {
             ids.insert(ids.begin(), tokenizer->bosToken());
         const auto masksFile =
             !options->masks.empty() ? std::optional(std::filesystem::path(options->masks)) : resolved.masks;
-
-        auto decoder = Decoder::load(files, options->dtype == "f32" ? torch::kFloat32 : torch::kBFloat16);
-        if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
         PerplexityRequest request;
         request.window = options->window;
         const auto most = files.config().maxPositions;
@@ -84,6 +82,11 @@ void addEval(Commands& app, Console& console) {
             request.window = most;
         }
         request.windows = options->windows;
+        // Masked, the prunable weights are there twice.
+        const bool full = options->dtype == "f32";
+        requireMemoryToRead("eval", files.config(), (full ? 4 : 2) * (masksFile ? 2 : 1), options->model);
+        auto decoder = Decoder::load(files, full ? torch::kFloat32 : torch::kBFloat16);
+        if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
         auto& control = signalControl();
         request.cancellation = &control.interrupt;
         request.progress = [&](std::int64_t done, std::int64_t windows, double soFar) {
@@ -234,6 +237,7 @@ void addBench(Commands& app, Console& console) {
         const auto run = RunDirectory::open(options->run);
         const auto resolved = resolveModel(options->run);
         const auto files = ModelFiles::open(resolved.path);
+        requireMemoryToRead("bench", files.config(), 4, options->run);
         const auto masks = readMasks(*resolved.masks);
         const auto dense = PackedModel::load(files, &masks, Layout::Dense),
                    sparse = PackedModel::load(files, &masks, Layout::Bitmap);
@@ -266,6 +270,7 @@ Json generateText(const Json& request, const std::function<void(const std::strin
         masks = readMasks(text("masks"));
     else if (resolved.masks)
         masks = readMasks(*resolved.masks);
+    requireMemoryToRead("generate", files.config(), 2, text("model"));
     const auto model = PackedModel::load(files, masks ? &*masks : nullptr, Layout::Bitmap);
     DecodeSession session(model, static_cast<int>(number("threads", 0)));
     GenerateRequest generating;

@@ -61,19 +61,20 @@ ExperimentSpec specOf(const RunOptions& options, const CLI::App& command) {
 
 void printResult(const Console& console, const Json& result) {
     console.endProgress();
-    console.line("run        " + result["run"].get<std::string>());
+    console.line("run        " + result.at("run").get<std::string>());
     char text[256];
     std::snprintf(text, sizeof text, "sparsity   %.4f (target %.4f)",
-                  result["sparsity"]["achieved"].get<double>(), result["sparsity"]["target"].get<double>());
+                  result.at("sparsity").at("achieved").get<double>(),
+                  result.at("sparsity").at("target").get<double>());
     console.line(text);
-    if (result["perplexity"].is_object()) {
+    if (result.at("perplexity").is_object()) {
         std::snprintf(text, sizeof text, "perplexity %.3f dense, %.3f pruned (%s)",
-                      result["perplexity"]["dense"].get<double>(),
-                      result["perplexity"]["pruned"].get<double>(),
-                      result["perplexity"]["text"].get<std::string>().c_str());
+                      result.at("perplexity").at("dense").get<double>(),
+                      result.at("perplexity").at("pruned").get<double>(),
+                      result.at("perplexity").at("text").get<std::string>().c_str());
         console.line(text);
     }
-    console.line("report     " + result["run"].get<std::string>() + "/report.html");
+    console.line("report     " + result.at("run").get<std::string>() + "/report.html");
 }
 
 void addRun(Commands& app, Console& console) {

@@ -16,6 +16,7 @@ void throwIoError(const std::string& doing, const std::filesystem::path& path, i
     switch (reason) {
         case ENOSPC:
         case EDQUOT:
+        case EFBIG:  // the person's limit on the size of files
             throw Error(ErrorCode::DiskFull, summary, path.string(),
                         {{"free some space on that disk or choose another folder with --out", "", ""}});
         case EROFS:
@@ -32,7 +33,11 @@ void throwIoError(const std::string& doing, const std::filesystem::path& path, i
 
 std::string readFile(const std::filesystem::path& path, std::size_t limit) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) throwIoError("open the file", path, errno);
+    if (fd < 0) {
+        const int reason = errno;
+        throw Error(reason == ENOENT || reason == ENOTDIR ? ErrorCode::NotFound : ErrorCode::Io,
+                    std::string("cannot open the file: ") + std::strerror(reason), path.string());
+    }
     std::string content;
     struct stat status {};
     if (::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {

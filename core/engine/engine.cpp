@@ -9,6 +9,7 @@
 #include "core/base/system_info.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
+#include "core/engine/run_sink.h"
 #include "core/evaluate/perplexity.h"
 #include "core/model/torch_runtime.h"
 #include "core/prune/one_shot.h"
@@ -22,29 +23,6 @@ namespace tessera {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// To the caller, and to the run's log once there is one; what came before is kept for it.
-class RunSink : public EventSink {
-  public:
-    explicit RunSink(EventSink& caller) : m_caller(caller) {}
-    void openLog(const fs::path& path) {
-        m_log = std::make_unique<EventLog>(path);
-        for (const auto& event : m_early) m_log->emit(event);
-        m_early.clear();
-    }
-    void emit(const Event& event) override {
-        if (m_log)
-            m_log->emit(event);
-        else
-            m_early.push_back(event);
-        m_caller.emit(event);
-    }
-
-  private:
-    EventSink& m_caller;
-    std::unique_ptr<EventLog> m_log;
-    std::vector<Event> m_early;
-};
 
 void load(RunContext& context) {
     const auto timer = context.phase("load");
@@ -109,7 +87,7 @@ Json perplexities(RunContext& context, const MaskSet& masks) {
     const auto measure = [&](const Decoder& decoder, const char* name) {
         request.progress = [&](std::int64_t done, std::int64_t windows, double) {
             context.emit("step", {{"unit", "window"}, {"step", done}, {"steps", windows}, {"what", name}});
-            context.checkpointControl();
+            context.stopPoint();
         };
         const auto value = measurePerplexity(decoder, context.heldOut, request);
         context.emit("metric", {{"metric", "perplexity"},
@@ -202,12 +180,7 @@ Json execute(RunContext& context) {
     } else {
         masks = methodNamed(context.spec.method).learns ? runLearnPhases(context)
                                                         : std::optional(runOneShotPhase(context));
-        if (!masks) {
-            context.emit("state", {{"state", "stopped"}});
-            throw Error(ErrorCode::Cancelled, "stopped on request; a checkpoint was kept",
-                        directory.path().string(),
-                        {{"go on with 'tessera-cli resume " + directory.path().string() + "'", "", ""}});
-        }
+        if (!masks) throw context.stopped("stopped on request; a checkpoint was kept");
         const auto timer = context.phase("save");
         describeMasks(context, *masks);
         if (!methodNamed(context.spec.method).learns) writeMap(context, 0, *masks);
@@ -221,35 +194,6 @@ Json execute(RunContext& context) {
     context.emit("state", {{"state", "finished"}});
     context.sink.emit(makeEvent("result", result));
     return result;
-}
-
-/// Runs `work` and tells the log and the caller what went wrong.
-template <typename Work>
-Json guarded(RunSink& sink, Work&& work) {
-    try {
-        return work();
-    } catch (const Error& error) {
-        if (error.code() == ErrorCode::Cancelled)
-            sink.emit(makeEvent("state", {{"state", "stopped"}}));
-        else
-            sink.emit(errorEvent(error));
-        throw;
-    } catch (const std::bad_alloc&) {
-        const Error error(ErrorCode::OutOfMemory, "the memory is used up", "",
-                          {{"choose a smaller model or fewer windows: --set batch=1", "batch", "1"}});
-        sink.emit(errorEvent(error));
-        throw error;
-    } catch (const c10::Error& torchError) {
-        std::string said = torchError.what_without_backtrace();
-        const bool memory = said.find("alloc") != std::string::npos;
-        const Error error(memory ? ErrorCode::OutOfMemory : ErrorCode::Internal,
-                          said.substr(0, said.find('\n')), "",
-                          {{memory ? "choose a smaller model or fewer windows: --set batch=1"
-                                   : "please report this with the run's spec.json",
-                            "", ""}});
-        sink.emit(errorEvent(error));
-        throw error;
-    }
 }
 
 }  // namespace
@@ -282,6 +226,10 @@ Json Engine::resume(const fs::path& path, EventSink& caller, RunControl& control
     return guarded(sink, [&]() -> Json {
         auto directory = RunDirectory::open(path);
         if (const auto result = directory.result()) {
+            if (!result->contains("run") || !result->contains("sparsity") || !result->contains("perplexity"))
+                throw Error(ErrorCode::Corrupt, "the run's result lacks what a result holds",
+                            (path / "result.json").string(),
+                            {{"remove this file; 'tessera-cli resume' then measures the run again", "", ""}});
             caller.emit(makeEvent("result", *result));
             return *result;
         }

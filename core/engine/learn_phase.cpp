@@ -77,7 +77,7 @@ MaskSet scorePass(RunContext& context, const std::string& method, const PatternT
     request.onScores = std::move(onScores);
     request.progress = [&](int done, int blocks) {
         context.emit("step", {{"unit", "block"}, {"step", done}, {"steps", blocks}});
-        context.checkpointControl();
+        context.stopPoint();
     };
     torch::Tensor windows;
     if (oneShot->needsCalibration())
@@ -235,7 +235,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
     double checkpointTook = 0;
     Stopwatch sinceCheckpoint;
     while (trainer.completedSteps() < steps) {
-        context.checkpointControl();
+        context.waitWhilePaused();
         if (context.control.stop.load()) {
             saveCheckpoint(context, trainer, checkpointTook);
             return std::nullopt;

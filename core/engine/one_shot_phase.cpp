@@ -12,8 +12,7 @@ MaskSet runOneShotPhase(RunContext& context) {
     request.cancellation = &context.control.interrupt;
     request.progress = [&](int done, int blocks) {
         context.emit("step", {{"unit", "block"}, {"step", done}, {"steps", blocks}});
-        context.checkpointControl();
-        if (context.control.stop.load()) throw Error(ErrorCode::Cancelled, "stopped on request");
+        context.stopPoint();
     };
     torch::Tensor windows;
     if (method->needsCalibration())

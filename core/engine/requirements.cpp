@@ -86,8 +86,10 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
 double measureProductRate(const ModelConfig& config, const std::string& dtype) {
     torch::NoGradGuard guard;
     const auto type = dtype == "f32" ? torch::kFloat32 : torch::kBFloat16;
-    const auto input = torch::ones({512, config.hiddenSize}, type),
-               weights = torch::ones({config.intermediateSize, config.hiddenSize}, type);
+    // Larger products run at the rate of these, and a configuration may claim any size.
+    const auto inputs = std::min<std::int64_t>(config.hiddenSize, 4096),
+               outputs = std::min<std::int64_t>(config.intermediateSize, 16384);
+    const auto input = torch::ones({512, inputs}, type), weights = torch::ones({outputs, inputs}, type);
     torch::linear(input, weights);
     Stopwatch watch;
     int count = 0;
@@ -95,22 +97,41 @@ double measureProductRate(const ModelConfig& config, const std::string& dtype) {
         torch::linear(input, weights);
         ++count;
     } while (watch.seconds() < 0.2);
-    return 2.0 * 512 * static_cast<double>(config.hiddenSize * config.intermediateSize) * count /
-           watch.seconds();
+    return 2.0 * 512 * static_cast<double>(inputs * outputs) * count / watch.seconds();
 }
 
-void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
-    const auto needs = requirementsOf(config, spec, 0);
+namespace {
+
+void requireFree(const std::string& what, double bytes, const std::string& where,
+                 std::vector<Remedy> remedies) {
     const auto free = systemInfo().memoryAvailable;
-    if (free == 0 || needs.bytes <= free) return;
+    if (free == 0 || bytes <= static_cast<double>(free)) return;
+    remedies.push_back({"choose a smaller model, or close other programs", "", ""});
+    throw Error(ErrorCode::OutOfMemory,
+                what + " needs about " + mebibytes(static_cast<std::uint64_t>(bytes)) + " of memory, " +
+                    mebibytes(free) + " are free",
+                where, std::move(remedies));
+}
+
+}  // namespace
+
+void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
     std::vector<Remedy> remedies;
     if (methodNamed(spec.method).learns && spec.set.integer("batch") > 1)
         remedies.push_back({"learn with fewer windows at a time: --set batch=1", "batch", "1"});
-    remedies.push_back({"choose a smaller model, or close other programs", "", ""});
-    throw Error(ErrorCode::OutOfMemory,
-                spec.method + " on this model needs about " + mebibytes(needs.bytes) + " of memory, " +
-                    mebibytes(free) + " are free",
-                spec.model, remedies);
+    requireFree(spec.method + " on this model", static_cast<double>(requirementsOf(config, spec, 0).bytes),
+                spec.model, std::move(remedies));
+}
+
+void requireMemoryToRead(const std::string& command, const ModelConfig& config, double elementBytes,
+                         const std::string& model) {
+    double largest = static_cast<double>(config.vocabSize * config.hiddenSize);
+    for (const auto& matrix : prunableMatrices(config))
+        largest = std::max(largest, static_cast<double>(matrix.elements()));
+    // A tensor is widened to f32 on its way in.
+    requireFree(command + " on this model",
+                kProgramBytes + static_cast<double>(config.parameters()) * elementBytes + largest * 4, model,
+                {});
 }
 
 }  // namespace tessera

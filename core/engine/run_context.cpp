@@ -32,7 +32,7 @@ std::int64_t RunContext::window(const std::string& option) const {
     return most;
 }
 
-void RunContext::checkpointControl() {
+void RunContext::waitWhilePaused() {
     control.interrupt.throwIfRequested();
     if (!control.pause.load() || control.stop.load()) return;
     emit("state", {{"state", "paused"}});
@@ -40,6 +40,16 @@ void RunContext::checkpointControl() {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     control.interrupt.throwIfRequested();
     emit("state", {{"state", "running"}});
+}
+
+void RunContext::stopPoint() {
+    waitWhilePaused();
+    if (control.stop.load()) throw stopped("stopped on request");
+}
+
+Error RunContext::stopped(const std::string& summary) const {
+    const auto path = directory->path().string();
+    return {ErrorCode::Cancelled, summary, path, {{"go on with 'tessera-cli resume " + path + "'", "", ""}}};
 }
 
 void writeMap(RunContext& context, std::int64_t step, const MaskSet& masks) {

@@ -57,9 +57,12 @@ struct RunContext {
         Stopwatch m_watch;
     };
     PhaseTimer phase(const std::string& name) { return PhaseTimer(*this, name); }
-    /// Blocks while a pause is asked for; throws Error{Cancelled} on an interrupt or, outside of learning, a
-    /// stop.
-    void checkpointControl();
+    /// Blocks while a pause is asked for; throws Error{Cancelled} on an interrupt.
+    void waitWhilePaused();
+    /// The same for work that keeps no checkpoint of its own: throws on a stop, too.
+    void stopPoint();
+    /// What a stop on request throws: how to go on.
+    Error stopped(const std::string& summary) const;
 };
 
 /// One-shot methods: the masks at the spec's target.

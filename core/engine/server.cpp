@@ -1,6 +1,6 @@
 #include "core/engine/server.h"
 
-#include "core/base/error.h"
+#include "core/base/caught.h"
 
 namespace tessera {
 
@@ -63,7 +63,7 @@ void CommandServer::start(const Json& command) {
         } catch (const Error&) {
             // The engine has told it as an event.
         } catch (const std::exception& error) {
-            m_sink.emit(errorEvent(Error(ErrorCode::Internal, error.what())));
+            m_sink.emit(errorEvent(caughtError(error)));
         }
         m_sink.emit(makeEvent("state", {{"state", "idle"}}));
     });
@@ -81,13 +81,12 @@ void CommandServer::generate(const Json& command) {
                 },
                 m_control.interrupt);
             m_sink.emit(makeEvent("generated", document));
-        } catch (const Error& error) {
+        } catch (const std::exception& exception) {
+            const auto error = caughtError(exception);
             if (error.code() == ErrorCode::Cancelled)
                 m_sink.emit(makeEvent("state", {{"state", "stopped"}}));
             else
                 m_sink.emit(errorEvent(error));
-        } catch (const std::exception& error) {
-            m_sink.emit(errorEvent(Error(ErrorCode::Internal, error.what())));
         }
         m_sink.emit(makeEvent("state", {{"state", "idle"}}));
     });

@@ -51,9 +51,11 @@ Decoder maskedDecoder(const Decoder& dense, const MaskSet& masks) {
     for (auto& block : copy.blocks)
         for (auto& group : block.groups) group = group.clone();
     const auto matrices = prunableMatrices(dense.config);
+    std::size_t used = 0;
     for (std::size_t i = 0; i < matrices.size(); ++i) {
         const auto found = masks.masks.find(matrices[i].name);
         if (found == masks.masks.end()) continue;
+        ++used;
         if (found->second.rows != matrices[i].rows || found->second.cols != matrices[i].cols)
             throw Error(ErrorCode::InvalidInput,
                         "the mask is " + std::to_string(found->second.rows) + " x " +
@@ -62,6 +64,12 @@ Decoder maskedDecoder(const Decoder& dense, const MaskSet& masks) {
                         matrices[i].name, {{"give a mask file made for this model", "", ""}});
         applyMask(copy.blocks[i / 7].matrix(dense.config, static_cast<int>(i % 7)), found->second);
     }
+    if (used < masks.masks.size())
+        throw Error(ErrorCode::InvalidInput,
+                    "the mask file has " + std::to_string(masks.masks.size()) + " masks, " +
+                        std::to_string(masks.masks.size() - used) +
+                        " of them for matrices this model has not",
+                    "masks", {{"give a mask file made for this model", "", ""}});
     return copy;
 }
 

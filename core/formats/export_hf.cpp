@@ -1,5 +1,7 @@
 #include "core/formats/export_hf.h"
 
+#include <unistd.h>
+
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/base/system_info.h"
@@ -27,7 +29,9 @@ struct Scratch {
 }  // namespace
 
 void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const TokenizerFiles& tokenizer,
-                       const fs::path& out, const std::function<void(int, int)>& progress) {
+                       const fs::path& path, const std::function<void(int, int)>& progress) {
+    // "out/" is the folder "out".
+    const auto out = path.has_filename() ? path : path.parent_path();
     if (fs::exists(out))
         throw Error(ErrorCode::InvalidInput, "there is something here already", out.string(),
                     {{"name another folder with --out", "out", ""}});
@@ -49,11 +53,12 @@ void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const Toke
                         " MiB are free",
                     out.string(), {{"free some space or name a folder on another disk", "out", ""}});
 
-    Scratch scratch{out.string() + ".part"};
+    // With the process's number, so that it is no folder of the person's.
+    Scratch scratch{out.string() + ".part-" + std::to_string(::getpid())};
     std::error_code failed;
     fs::remove_all(scratch.path, failed);
     fs::create_directories(scratch.path, failed);
-    if (failed) throwIoError("making the folder", scratch.path, failed.value());
+    if (failed) throwIoError("make the folder", scratch.path, failed.value());
     writeFileAtomically(scratch.path / "tokenizer.json", tokenizer.tokenizer.dump() + "\n");
     writeFileAtomically(scratch.path / "tokenizer_config.json", tokenizer.config.dump(2) + "\n");
     {
@@ -89,7 +94,7 @@ void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const Toke
     }
     syncDirectory(scratch.path);
     fs::rename(scratch.path, out, failed);
-    if (failed) throwIoError("naming the folder", out, failed.value());
+    if (failed) throwIoError("name the folder", out, failed.value());
     scratch.path.clear();
 }
 

@@ -33,11 +33,11 @@ Event errorEvent(const Error& error) {
 
 EventLog::EventLog(std::filesystem::path path) : m_path(std::move(path)) {
     m_fd = ::open(m_path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (m_fd < 0) throwIoError("writing the run's events", m_path, errno);
+    if (m_fd < 0) throwIoError("write the run's events", m_path, errno);
     const auto size = ::lseek(m_fd, 0, SEEK_END);
     char last = '\n';
     if (size > 0 && ::pread(m_fd, &last, 1, size - 1) == 1 && last != '\n' && ::write(m_fd, "\n", 1) != 1)
-        throwIoError("writing the run's events", m_path, errno);
+        throwIoError("write the run's events", m_path, errno);
 }
 
 EventLog::~EventLog() {
@@ -51,7 +51,7 @@ void EventLog::emit(const Event& event) {
     while (written < line.size()) {
         const auto count = ::write(m_fd, line.data() + written, line.size() - written);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) throwIoError("writing the run's events", m_path, errno);
+        if (count < 0) throwIoError("write the run's events", m_path, errno);
         written += static_cast<std::size_t>(count);
     }
 }

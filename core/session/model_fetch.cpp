@@ -119,7 +119,7 @@ void fetchModel(const CatalogueModel& model,
     const auto work = folder / "download";
     std::error_code failed;
     fs::create_directories(work, failed);
-    if (failed) throwIoError("making the folder", work, failed.value());
+    if (failed) throwIoError("make the folder", work, failed.value());
     const auto total = model.downloadBytes();
     if (const auto free = freeDiskBytes(folder); free < 2 * total + model.bytes)
         throw Error(ErrorCode::DiskFull,

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kAside = ".part";
+constexpr const char* kFolders[] = {"checkpoints", "maps", "snapshots"};
 
 /// The N of "step-N"; -1 for any other name.
 std::int64_t stepOf(const fs::path& folder) {
@@ -40,7 +41,7 @@ std::vector<Checkpoint> checkpointsIn(const fs::path& folder) {
 void makeFolders(const fs::path& path) {
     std::error_code reason;
     fs::create_directories(path, reason);
-    if (reason) throwIoError("making the folder", path, reason.value());
+    if (reason) throwIoError("make the folder", path, reason.value());
 }
 
 void syncFile(const fs::path& path) {
@@ -48,7 +49,7 @@ void syncFile(const fs::path& path) {
     if (fd < 0 || ::fsync(fd) != 0) {
         const int reason = errno;
         if (fd >= 0) ::close(fd);
-        throwIoError("syncing", path, reason);
+        throwIoError("sync the file", path, reason);
     }
     ::close(fd);
 }
@@ -100,15 +101,25 @@ RunDirectory RunDirectory::create(const fs::path& path, const ExperimentSpec& sp
     if (fs::exists(path) && (!fs::is_directory(path) || !fs::is_empty(path, none)))
         throw Error(ErrorCode::InvalidInput, "there is something here already", path.string(),
                     {{"name another folder with --out, or go on with 'tessera-cli resume'", "out", ""}});
-    for (const char* folder : {"checkpoints", "maps", "snapshots"}) makeFolders(path / folder);
-    RunDirectory run(fs::absolute(path), spec, fingerprints);
-    run.m_lock = std::make_unique<RunLock>(run.m_path);
-    auto json = spec.toJson();
-    json["format"] = kRunFormat;
-    json["tessera"] = TESSERA_VERSION;
-    json["fingerprints"] = fingerprints;
-    writeFileAtomically(run.m_path / "spec.json", json.dump(2) + "\n");
-    return run;
+    const bool existed = fs::exists(path);
+    try {
+        for (const char* folder : kFolders) makeFolders(path / folder);
+        RunDirectory run(fs::absolute(path), spec, fingerprints);
+        run.m_lock = std::make_unique<RunLock>(run.m_path);
+        auto json = spec.toJson();
+        json["format"] = kRunFormat;
+        json["tessera"] = TESSERA_VERSION;
+        json["fingerprints"] = fingerprints;
+        writeFileAtomically(run.m_path / "spec.json", json.dump(2) + "\n");
+        return run;
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::Locked) throw;
+        // Half a run would be in the way of the next attempt: the folder was empty, and is so again.
+        for (const char* folder : kFolders) fs::remove(path / folder, none);
+        fs::remove(path / "lock", none);
+        if (!existed) fs::remove(path, none);
+        throw;
+    }
 }
 
 bool RunDirectory::isRun(const fs::path& path) {
@@ -134,7 +145,7 @@ RunDirectory RunDirectory::open(const fs::path& path) {
 
 void RunDirectory::acquire() {
     if (!m_lock) m_lock = std::make_unique<RunLock>(m_path);
-    for (const char* folder : {"checkpoints", "maps", "snapshots"}) makeFolders(m_path / folder);
+    for (const char* folder : kFolders) makeFolders(m_path / folder);
     for (const auto& entry : fs::directory_iterator(m_path / "checkpoints"))
         if (entry.path().extension() == kAside) fs::remove_all(entry.path());
 }

@@ -49,7 +49,7 @@ bool beatsElsewhere(int fd) {
 RunLock::RunLock(const std::filesystem::path& run) {
     const auto path = run / "lock";
     m_fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (m_fd < 0) throwIoError("locking the run", path, errno);
+    if (m_fd < 0) throwIoError("lock the run", path, errno);
     // A reader that looks whether the run is held holds it for an instant itself.
     bool taken = true;
     for (int attempt = 0; taken && attempt < 20; ++attempt) {
@@ -72,7 +72,7 @@ RunLock::RunLock(const std::filesystem::path& run) {
         const int reason = errno;
         ::close(m_fd);
         m_fd = -1;
-        throwIoError("locking the run", path, reason);
+        throwIoError("lock the run", path, reason);
     }
     m_heartbeat = std::thread([this] {
         for (int tick = 1; !m_end.load(); ++tick) {
