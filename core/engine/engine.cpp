@@ -165,6 +165,10 @@ Json resultOf(const RunContext& context, const MaskSet& masks, const Json& perpl
             {"version", TESSERA_VERSION}};
 }
 
+void writeReport(const fs::path& run) {
+    writeFileAtomically(run / "report.html", renderHtml({collectReport(run)}));
+}
+
 /// From the choice of masks to the result; everything before has been made or read again.
 Json execute(RunContext& context) {
     auto& directory = *context.directory;
@@ -190,7 +194,7 @@ Json execute(RunContext& context) {
     const auto result = resultOf(context, *masks, perplexity);
     directory.writeResult(result);
     context.emit("phase", {{"phase", "report"}});
-    writeFileAtomically(directory.path() / "report.html", renderHtml({collectReport(directory.path())}));
+    writeReport(directory.path());
     context.emit("state", {{"state", "finished"}});
     context.sink.emit(makeEvent("result", result));
     return result;
@@ -230,6 +234,11 @@ Json Engine::resume(const fs::path& path, EventSink& caller, RunControl& control
                 throw Error(ErrorCode::Corrupt, "the run's result lacks what a result holds",
                             (path / "result.json").string(),
                             {{"remove this file; 'tessera-cli resume' then measures the run again", "", ""}});
+            // Ended between the result and its report: the report is all that is missing.
+            if (!fs::exists(path / "report.html")) {
+                directory.acquire();
+                writeReport(path);
+            }
             caller.emit(makeEvent("result", *result));
             return *result;
         }

@@ -36,7 +36,7 @@ class Child {
         m_process.waitForFinished();
     }
     /// Waits for the end; the exit status, -1 where a signal ended it or it is still there after `ms`.
-    int wait(int ms = 120000) {
+    int wait(int ms = 300000) {
         if (m_process.state() != QProcess::NotRunning && !m_process.waitForFinished(ms)) return -1;
         return m_process.exitStatus() == QProcess::NormalExit ? m_process.exitCode() : -1;
     }
@@ -46,7 +46,7 @@ class Child {
         m_process.waitForBytesWritten();
     }
     /// The next event on standard output; null at the end of it or after `ms`.
-    Json next(int ms = 60000) {
+    Json next(int ms = 300000) {
         const QDeadlineTimer deadline(ms);
         while (!m_process.canReadLine()) {
             if (m_process.state() == QProcess::NotRunning && !m_process.canReadLine()) return nullptr;
@@ -56,7 +56,7 @@ class Child {
         return Json::parse(m_process.readLine().toStdString());
     }
     /// Reads on to the first event of this type (and, where given, this state); null where none comes.
-    Json await(const std::string& type, const std::string& state = {}, int ms = 60000) {
+    Json await(const std::string& type, const std::string& state = {}, int ms = 300000) {
         for (;;) {
             const auto event = next(ms);
             if (event.is_null()) return event;

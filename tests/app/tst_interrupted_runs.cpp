@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kKills = 20;
+constexpr int kKills = 20, kEarly = 6, kSteps = 40;
 
 QString text(const fs::path& path) {
     return QString::fromStdString(path.string());
@@ -29,7 +29,7 @@ QStringList runArguments(const fs::path& out) {
             "--sparsity",
             "0.6",
             "--steps",
-            "40",
+            QString::number(kSteps),
             "--seed",
             "7",
             "--threads",
@@ -71,6 +71,14 @@ std::string lastPhase(const fs::path& run) {
     return phase;
 }
 
+int lastStep(const fs::path& run) {
+    int step = -1;
+    for (const auto& event : eventsOf(run))
+        if (event.value("type", "") == "step" && event.value("unit", "") == "step")
+            step = event.value("step", 0);
+    return step;
+}
+
 }  // namespace
 
 class InterruptedRunsTest : public QObject {
@@ -78,7 +86,7 @@ class InterruptedRunsTest : public QObject {
 
     Scratch m_scratch;
     QByteArray m_masks;
-    double m_seconds = 0;
+    double m_secondsToFirstStep = 0, m_secondsAStep = 0;
     int m_pastStepZero = 0;
     std::map<std::string, int> m_phases;
 
@@ -87,9 +95,15 @@ class InterruptedRunsTest : public QObject {
         QElapsedTimer timer;
         timer.start();
         Child child(runArguments(m_scratch / "whole"), m_scratch / "home");
-        child.process().closeWriteChannel();
+        while (m_secondsAStep == 0) {
+            const auto event = child.await("step");
+            QVERIFY2(!event.is_null(), child.errors().c_str());
+            if (event.value("unit", "") != "step") continue;
+            if (event["step"] == 1) m_secondsToFirstStep = static_cast<double>(timer.restart()) / 1000;
+            if (event["step"] == kSteps)
+                m_secondsAStep = static_cast<double>(timer.elapsed()) / 1000 / kSteps;
+        }
         QVERIFY2(child.wait() == 0, child.errors().c_str());
-        m_seconds = static_cast<double>(timer.elapsed()) / 1000;
         m_masks = bytesOf(m_scratch / "whole/masks.npz");
         QVERIFY(m_masks.size() > 1000);
         int checkpoints = 0;
@@ -105,35 +119,55 @@ class InterruptedRunsTest : public QObject {
 
     void killed_data() {
         QTest::addColumn<double>("share");
+        QTest::addColumn<int>("step");
         QTest::addColumn<QString>("moment");
+        // Instants by chance before the first step; then by steps, so that a slower machine kills in the same
+        // phases; then moments that chance would seldom hit.
         std::mt19937 random(20);
         std::uniform_real_distribution<double> within(0.0, 1.0);
-        // Spread over the run; some wait for a moment that chance would seldom hit.
-        const char* moments[] = {"checkpoint", "checkpoint", "checkpoint", "checkpoint",
-                                 "harden",     "save",       "evaluate",   "report"};
+        const char* moments[] = {"", "", "", "",       "",     "",         "",
+                                 "", "", "", "harden", "save", "evaluate", "report"};
         for (int i = 0; i < kKills; ++i) {
-            const double share = 0.95 * (i + within(random)) / kKills;
-            const char* moment = i % 5 < 3 ? "" : moments[i / 5 * 2 + i % 5 - 3];
-            QTest::addRow("%02d at %.2f %s", i, share, moment) << share << QString(moment);
+            const double share = within(random);
+            if (i < kEarly) {
+                QTest::addRow("%02d early, at %.2f", i, (i + share) / kEarly)
+                    << (i + share) / kEarly << -1 << QString();
+                continue;
+            }
+            const auto name = QString(i % 3 == 0 ? "checkpoint" : "");
+            const QString moment = *moments[i - kEarly] ? QString(moments[i - kEarly]) : name;
+            const int step = 4 + (i - kEarly) * (kSteps - 6) / (kKills - kEarly);
+            QTest::addRow("%02d step %d and %.2f %s", i, step, share, qPrintable(moment))
+                << share << step << moment;
         }
     }
     void killed() {
         QFETCH(double, share);
+        QFETCH(int, step);
         QFETCH(QString, moment);
         const auto run = m_scratch / QTest::currentDataTag();
         {
             Child child(runArguments(run), m_scratch / "home");
-            QElapsedTimer timer;
-            timer.start();
-            const auto reached = [&] {
-                return moment == "checkpoint" ? isBeingWritten(run / "checkpoints")
-                                              : lastPhase(run) == moment.toStdString();
+            const auto waitFor = [&](auto&& reached) {
+                QElapsedTimer timer;
+                timer.start();
+                while (timer.elapsed() < 60000 && child.process().state() == QProcess::Running &&
+                       !reached()) {
+                    QThread::usleep(200);
+                    child.process().waitForReadyRead(0);
+                }
             };
-            if (moment.isEmpty())
-                QThread::msleep(static_cast<unsigned long>(share * m_seconds * 1000));
-            else
-                while (timer.elapsed() < 2000 * m_seconds && !reached()) QThread::usleep(50);
-            if (moment == "checkpoint") QThread::usleep(static_cast<unsigned long>(share * 4000));
+            if (step < 0) {
+                QThread::msleep(static_cast<unsigned long>(share * m_secondsToFirstStep * 1000));
+            } else if (moment.isEmpty() || moment == "checkpoint") {
+                waitFor([&] { return lastStep(run) >= step; });
+                if (moment == "checkpoint") waitFor([&] { return isBeingWritten(run / "checkpoints"); });
+                // Anywhere within a step, or within the few milliseconds that a checkpoint takes.
+                QThread::usleep(
+                    static_cast<unsigned long>(share * (moment.isEmpty() ? m_secondsAStep * 1e6 : 4000)));
+            } else {
+                waitFor([&] { return lastPhase(run) == moment.toStdString(); });
+            }
             child.kill();
         }
         ++m_phases[lastPhase(run)];

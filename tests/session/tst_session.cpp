@@ -180,7 +180,8 @@ class TestSession : public QObject {
             EXPECT_ERROR(writeFileAtomically(folder / "a", sparse), ReadOnly, "readonly");
             EXPECT_ERROR(RunDirectory::create(folder / "run", spec(), {}), ReadOnly, "readonly");
         }
-        EXPECT_ERROR(RunDirectory::create("/proc/run", spec(), {}), Io, "/proc/run");
+        writeFileAtomically(m_scratch / "file", sparse);
+        EXPECT_ERROR(RunDirectory::create(m_scratch / "file/run", spec(), {}), Io, "file/run");
         std::filesystem::create_symlink("/dev/full", m_scratch / "full.jsonl");
         EventLog log(m_scratch / "full.jsonl");
         EXPECT_ERROR(log.emit(makeEvent("log", {{"text", "x"}})), DiskFull, "full.jsonl");
