@@ -187,11 +187,7 @@ StepReport MaskTrainer::step() {
     for (const auto* member : m_members) {
         gates += member->forward.gate;
         const double squared = atOnce ? member->backward.squaredGradient : member->mask->squaredGradient();
-        if (!std::isfinite(squared))
-            throw Error(ErrorCode::Numerical, "the gradient of the mask is not finite",
-                        "step " + std::to_string(m_completed + 1) + ", " + member->mask->matrix().name,
-                        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.001",
-                          "lr", "0.001"}});
+        if (!std::isfinite(squared)) throwNonFinite("the gradient of the mask is not finite", *member->mask);
         squaredGradient += squared;
     }
     report.gradientNorm = std::sqrt(squaredGradient);
@@ -200,6 +196,11 @@ StepReport MaskTrainer::step() {
         Stopwatch kernelWatch;
         for (auto* member : m_members) member->mask->update(scale, member->step.adam);
         times.maskKernels += kernelWatch.seconds();
+    }
+    for (const auto* member : m_members) {
+        const auto [least, most] = torch::aminmax(member->mask->logits());
+        if (!std::isfinite(least.item<float>()) || !std::isfinite(most.item<float>()))
+            throwNonFinite("the mask's logits have left the range of numbers", *member->mask);
     }
     report.softDensity = gates / static_cast<double>(m_weights);
     if (!m_members.empty()) {
@@ -247,8 +248,16 @@ std::vector<double> MaskTrainer::softDensities() const {
     return densities;
 }
 
+void MaskTrainer::throwNonFinite(const std::string& what, const MaskParameters& mask) const {
+    throw Error(
+        ErrorCode::Numerical, what, "step " + std::to_string(m_completed + 1) + ", " + mask.matrix().name,
+        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
+}
+
 void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
     torch::NoGradGuard guard;
+    // What earlier passes of the step have accumulated is of no step now.
+    for (auto& mask : m_masks) mask->discardGradient();
     std::string where = "the head";
     auto state = torch::embedding(m_decoder.outer.embedding, ids);
     const auto matrices = prunableMatrices(m_decoder.config);

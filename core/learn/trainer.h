@@ -61,7 +61,8 @@ class MaskTrainer {
     const MaskList& masks() const { return m_masks; }
     std::int64_t completedSteps() const { return m_completed; }
 
-    /// Throws Error{Numerical} when the loss or a gradient is not finite, naming step and matrix.
+    /// Throws Error{Numerical} when the loss, a gradient or a logit is not finite, naming step and matrix.
+    /// The masks are then as before where it is the loss, else as bad as the error says.
     StepReport step();
 
     /// Seconds of one forward and backward that change nothing but time: what --minutes is converted with.
@@ -86,6 +87,7 @@ class MaskTrainer {
                                   double& loss);
     void recentre();
     [[noreturn]] void throwNonFinite(std::int64_t step, const torch::Tensor& ids);
+    [[noreturn]] void throwNonFinite(const std::string& what, const MaskParameters& mask) const;
 
     const Decoder& m_decoder;
     MaskList m_masks;

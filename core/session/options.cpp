@@ -38,7 +38,8 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back(whole("warmup_steps", "5", "", 0, 1e6, "steps", "steps over which the learning rate rises"));
     d.push_back(real("beta1", "0.9", "", 0, 0.9999, "Adam's decay of the mean gradient"));
     d.push_back(real("beta2", "0.95", "", 0, 0.99999, "Adam's decay of the squared gradient"));
-    d.push_back(real("eps", "1e-12", "1e-8", 0, 1, "Adam's epsilon; gate gradients are as small as 1e-8"));
+    d.push_back(
+        real("eps", "1e-12", "1e-8", 1e-20, 1, "Adam's epsilon; gate gradients are as small as 1e-8"));
     d.push_back(real("weight_decay", "0", "", 0, 10, "decoupled weight decay on the logits"));
     d.push_back(real("clip", "0", "1", 0, 1e9,
                      "greatest norm of the gradient; 0 does not clip and fuses backward and Adam"));
