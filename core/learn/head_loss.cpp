@@ -30,7 +30,7 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
     using List = torch::autograd::variable_list;
 
     static torch::Tensor forward(Context* context, const torch::Tensor& hidden,
-                                 const torch::Tensor& teacherHidden, const torch::Tensor& head,
+                                 const c10::optional<torch::Tensor>& teacherHidden, const torch::Tensor& head,
                                  const torch::Tensor& targets, double ceWeight, double klWeight,
                                  std::int64_t partsAddress) {
         const auto tokens = hidden.size(0);
@@ -41,7 +41,7 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
             const auto count = std::min(kChunk, tokens - begin);
             auto student = torch::linear(hidden.narrow(0, begin, count), head);
             torch::Tensor teacher;
-            if (teacherHidden.defined()) teacher = torch::linear(teacherHidden.narrow(0, begin, count), head);
+            if (teacherHidden) teacher = torch::linear(teacherHidden->narrow(0, begin, count), head);
             const auto part = lossOfChunk(student, teacher, flat.data_ptr<std::int64_t>() + begin,
                                           {ceWeight, klWeight}, 1.0 / static_cast<double>(tokens));
             sums.crossEntropy += part.crossEntropy;
@@ -67,7 +67,9 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
 torch::Tensor headLoss(const torch::Tensor& hidden, const torch::Tensor& teacherHidden,
                        const torch::Tensor& head, const torch::Tensor& targets,
                        const HeadLossWeights& weights, HeadLossParts& parts) {
-    return HeadLoss::apply(hidden, teacherHidden, head, targets, weights.crossEntropy,
+    // An undefined tensor is no argument that autograd takes.
+    const auto teacher = teacherHidden.defined() ? c10::optional<torch::Tensor>(teacherHidden) : c10::nullopt;
+    return HeadLoss::apply(hidden, teacher, head, targets, weights.crossEntropy,
                            teacherHidden.defined() ? weights.divergence : 0.0,
                            reinterpret_cast<std::int64_t>(&parts));
 }

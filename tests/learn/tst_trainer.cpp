@@ -270,6 +270,29 @@ class TrainerTest : public QObject {
         QCOMPARE(both.tokens, 2 * first.tokens);
     }
 
+    /// Cross-entropy alone (the published loss), divergence alone, and both: gradients add up.
+    void partsOfTheLoss() {
+        const auto model = decoder();
+        std::vector<std::vector<torch::Tensor>> gradients;
+        for (const HeadLossWeights loss : {HeadLossWeights{1, 0}, {0, 1}, {0.25, 0.5}}) {
+            auto s = settings();
+            s.lambdaDensity = s.lambdaWeight = 0;
+            s.beta1 = 0;  // the first moment is the gradient
+            s.loss = loss;
+            MaskTrainer trainer(model, masks(), m_ids, s);
+            const auto report = trainer.step();
+            QCOMPARE(report.divergence > 0, loss.divergence > 0);
+            QVERIFY(report.crossEntropy > 0);
+            QVERIFY(std::abs(report.loss - loss.crossEntropy * report.crossEntropy -
+                             loss.divergence * report.divergence) < 1e-9);
+            gradients.emplace_back();
+            for (const auto& mask : trainer.masks()) gradients.back().push_back(mask->moment1().clone());
+        }
+        for (std::size_t i = 0; i < gradients[0].size(); ++i)
+            QVERIFY(torch::allclose(gradients[2][i], 0.25 * gradients[0][i] + 0.5 * gradients[1][i], 1e-3,
+                                    1e-5 * gradients[0][i].abs().max().item<double>()));
+    }
+
     /// The gradient that Adam sees is cut to the given norm.
     void clippingHoldsTheNorm() {
         const auto model = decoder();
