@@ -169,6 +169,9 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
         refuse("dtype", "\"" + spec.dtype + "\" is no element type for computing", "choose bf16 or f32");
     spec.out = textOf(json, "out", "");
     spec.set = OptionSet(spec.method, json.contains("set") ? json["set"] : Json::object());
+    if (spec.pattern == "tiles" && spec.set.tile("tile").second % 4 != 0)
+        refuse("tile", "tiles of " + spec.set.text("tile") + " cut groups of 2:4 apart",
+               "give a multiple of 4 columns, for example 128x128");
     return spec;
 }
 
