@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/series_index.h"
 
 class QCPAxisRect;
 class QCustomPlot;
@@ -50,11 +51,6 @@ struct PanelStyle {
     double stretch = 1;
     /// Fixed ends of an axis; otherwise it fits what is seen until it is zoomed by hand.
     std::optional<std::pair<double, double>> leftRange, rightRange;
-};
-
-/// The points of a curve: x ascending, y NaN where the line breaks (x may be NaN there, too).
-struct CurvePoints {
-    std::span<const double> x, y;
 };
 
 /// Charts stacked over one x axis, left margins aligned, for series that grow while they are looked at.
@@ -136,12 +132,12 @@ class CurvePlot : public QWidget {
     /// Redraws soon, at most once for any number of calls.
     void redraw();
 
-    // Taking it along. Every point of every visible curve, whatever is zoomed; false where the file cannot be
-    // written.
-    QByteArray toText(char separator) const;   ///< head line; x and the values; a column a curve
-    bool exportTo(const QString& file) const;  ///< .png (2x), .svg, .pdf, .csv by extension
-    void copyImage() const;
-    void copyTable() const;
+    // Taking it along: every point of every visible curve, whatever is zoomed.
+    QByteArray toText(char separator) const;  ///< head line; x and the values; a column a curve
+    /// .png (2x), .svg, .pdf or .csv by extension; tables are written on another thread. Ends in exported().
+    void exportTo(const QString& file);
+    void copyImage();
+    void copyTable();
     /// A sentence for screen readers: "Loss 2.41 at step 1200, down 0.31 over the last 500."
     QString summary() const;
 
