@@ -11,28 +11,31 @@ struct ThemeTokens {
     bool dark = false;
     QColor window, surface, raised, border, grid;  ///< backgrounds from the back to the front, lines
     QColor text, textMuted, accent, onAccent, link;
-    QColor good, warning, bad;            ///< states; never the only sign of one
+    QColor good, warning, bad;                                  ///< states; never the only sign of one
     QColor lossRaw, lossSmooth, target, sparsity, temperature;  ///< the run page's curves
-    QColor tileDense, tileTwoFour, tileUndecided, tileExcluded;  ///< categories, distinct for colour-blind eyes
-    QColor ink, paper;                    ///< kept and pruned weights
-    std::array<QColor, 8> runs;           ///< Okabe-Ito, adapted to the mode; a dash pattern is the second sign
+    QColor tileDense, tileTwoFour, tileUndecided,
+        tileExcluded;            ///< categories, distinct for colour-blind eyes
+    QColor ink, paper;           ///< kept and pruned weights
+    std::array<QColor, 8> runs;  ///< Okabe-Ito, adapted to the mode; a dash pattern is the second sign
 };
 
 enum class ThemeMode { System, Light, Dark };
 
-/// The application's palette and the colours of its drawings. One object, owned by the application; GUI thread
-/// only. Widgets that draw by themselves take tokens() at each paint or on changed().
+/// The application's palette and the colours of its drawings. One object, owned by the application; GUI
+/// thread only. Widgets that draw by themselves take tokens() at each paint or on changed().
 class Theme : public QObject {
     Q_OBJECT
   public:
     explicit Theme(QObject* parent = nullptr);
+    ~Theme() override;
 
     ThemeMode mode() const { return m_mode; }
     /// Applies Fusion's style, palette and the small style sheet; remembers nothing.
     void setMode(ThemeMode mode);
     const ThemeTokens& tokens() const { return m_tokens; }
 
-    /// The application's theme. There is exactly one, made before the first widget.
+    /// The application's theme. There is exactly one, made before the first widget (on the first call where
+    /// nobody made it).
     static Theme& instance();
 
   Q_SIGNALS:
@@ -43,10 +46,11 @@ class Theme : public QObject {
 
   private:
     void apply();
+    void followSystem();
 
     ThemeMode m_mode = ThemeMode::System;
     ThemeTokens m_tokens;
-    bool m_applying = false;
+    bool m_systemDark = false, m_applied = false, m_applying = false, m_asked = false;
 };
 
 }  // namespace tessera::ui

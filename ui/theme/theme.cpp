@@ -1,0 +1,148 @@
+#include "ui/theme/theme.h"
+
+#include <QApplication>
+#include <QFontDatabase>
+#include <QFontInfo>
+#include <QPalette>
+#include <QPixmapCache>
+#include <QStyle>
+#include <QStyleFactory>
+#include <QStyleHints>
+#include <QWindow>
+
+#include "ui/theme/tokens.h"
+
+namespace tessera::ui {
+
+namespace {
+
+Theme* theOne = nullptr;
+
+bool systemIsDark() {
+#if QT_VERSION >= QT_VERSION_CHECK(6, 5, 0)
+    return QGuiApplication::styleHints()->colorScheme() == Qt::ColorScheme::Dark;
+#else
+    // Before Qt 6.5 the platform's choice is only to be seen in its palette, which ours hides.
+    const QPalette ours = QApplication::palette();
+    QApplication::setPalette(QPalette());
+    const bool dark = QApplication::palette().color(QPalette::Window).lightness() < 128;
+    QApplication::setPalette(ours);
+    return dark;
+#endif
+}
+
+QPalette paletteOf(const ThemeTokens& t) {
+    QPalette p;
+    p.setColor(QPalette::Window, t.window);
+    p.setColor(QPalette::WindowText, t.text);
+    p.setColor(QPalette::Base, t.raised);
+    p.setColor(QPalette::AlternateBase, t.surface);
+    p.setColor(QPalette::Text, t.text);
+    p.setColor(QPalette::Button, t.raised);
+    p.setColor(QPalette::ButtonText, t.text);
+    p.setColor(QPalette::BrightText, t.bad);
+    p.setColor(QPalette::ToolTipBase, t.raised);
+    p.setColor(QPalette::ToolTipText, t.text);
+    p.setColor(QPalette::PlaceholderText, t.textMuted);
+    p.setColor(QPalette::Highlight, t.accent);
+    p.setColor(QPalette::HighlightedText, t.onAccent);
+    p.setColor(QPalette::Link, t.link);
+    p.setColor(QPalette::LinkVisited, t.link);
+    p.setColor(QPalette::Light, t.dark ? t.border : t.raised);
+    p.setColor(QPalette::Midlight, t.grid);
+    p.setColor(QPalette::Mid, t.border);
+    p.setColor(QPalette::Dark, t.dark ? t.window.darker(130) : t.border.darker(125));
+    p.setColor(QPalette::Shadow, t.dark ? QColor(Qt::black) : t.textMuted);
+    QColor faint = t.textMuted;
+    faint.setAlphaF(0.6F);
+    for (const QPalette::ColorRole role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText})
+        p.setColor(QPalette::Disabled, role, faint);
+    p.setColor(QPalette::Disabled, QPalette::Highlight, t.border);
+    p.setColor(QPalette::Disabled, QPalette::HighlightedText, t.textMuted);
+    return p;
+}
+
+// Without a desktop that names a font Qt takes DejaVu Sans at 9 points, which is wide and small. A desktop's
+// own choice is left alone.
+void chooseFont() {
+    const QFont given = QApplication::font();
+    if (!QFontInfo(given).family().startsWith(QLatin1String("DejaVu Sans"))) return;
+    for (const char* family : {"Inter", "Roboto", "Noto Sans", "Cantarell"}) {
+        if (!QFontDatabase::hasFamily(QLatin1String(family))) continue;
+        QFont better(QLatin1String(family), std::max(given.pointSize(), 10));
+        better.setHintingPreference(QFont::PreferNoHinting);
+        QApplication::setFont(better);
+        return;
+    }
+}
+
+}  // namespace
+
+Theme::Theme(QObject* parent) : QObject(parent) {
+    theOne = this;
+    chooseFont();
+    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    m_systemDark = systemIsDark();
+    apply();
+    qApp->installEventFilter(this);
+#if QT_VERSION >= QT_VERSION_CHECK(6, 5, 0)
+    connect(QGuiApplication::styleHints(), &QStyleHints::colorSchemeChanged, this, &Theme::followSystem);
+#endif
+}
+
+Theme::~Theme() {
+    if (theOne == this) theOne = nullptr;
+}
+
+Theme& Theme::instance() {
+    if (!theOne) new Theme(qApp);
+    return *theOne;
+}
+
+void Theme::setMode(ThemeMode mode) {
+    if (mode == m_mode) return;
+    m_mode = mode;
+    apply();
+}
+
+void Theme::apply() {
+    const bool dark = m_mode == ThemeMode::Dark || (m_mode == ThemeMode::System && m_systemDark);
+    if (m_applied && dark == m_tokens.dark) return;
+    m_tokens = dark ? darkTokens() : lightTokens();
+    m_applied = true;
+    // Palette and sheet send events through our own filter.
+    m_applying = true;
+    QApplication::setPalette(paletteOf(m_tokens));
+    qApp->setStyleSheet(styleSheet(m_tokens));
+    m_applying = false;
+    Q_EMIT changed();
+}
+
+void Theme::followSystem() {
+    if (m_applying) return;
+    m_applying = true;
+    m_systemDark = systemIsDark();
+    m_applying = false;
+    apply();
+}
+
+bool Theme::eventFilter(QObject* watched, QEvent* event) {
+    // ApplicationPaletteChange comes while no palette of ours is set; once one is, Qt reports a change of the
+    // desktop's theme to the windows only.
+    const bool palette = event->type() == QEvent::ApplicationPaletteChange && watched == qApp;
+    const bool theme = event->type() == QEvent::ThemeChange && watched->isWindowType();
+    if ((palette || theme) && !m_applying && !m_asked) {
+        // Later, and once for all windows: the palette must not change under the widgets being told.
+        m_asked = true;
+        QMetaObject::invokeMethod(
+            this,
+            [this] {
+                m_asked = false;
+                followSystem();
+            },
+            Qt::QueuedConnection);
+    }
+    return QObject::eventFilter(watched, event);
+}
+
+}  // namespace tessera::ui
