@@ -11,22 +11,9 @@
 
 #include "core/base/json.h"
 #include "core/session/event.h"
+#include "ui/client/step_series.h"
 
 namespace tessera::ui {
-
-/// What one learning step reported, column by column, ascending by step; NaN where a step lacks a value. A gap
-/// (a resumed run's cut) is a NaN row.
-struct StepSeries {
-    std::vector<double> step, loss, crossEntropy, divergence, density, kappa, tau, learningRate, seconds, tokens;
-    std::size_t size() const { return step.size(); }
-};
-
-/// Soft densities of all matrices at some steps: one row of `density` (as many as `names`) a step.
-struct LayerSeries {
-    QStringList names;
-    std::vector<double> step;
-    std::vector<std::vector<float>> density;
-};
 
 enum class RunState {
     None,         ///< nothing yet
