@@ -1,0 +1,12 @@
+#pragma once
+
+#include <QObject>
+
+// QCustomPlot's header is written with Qt's keywords, which the window does without.
+#define signals Q_SIGNALS
+#define slots Q_SLOTS
+#define emit
+#include <qcustomplot.h>
+#undef signals
+#undef slots
+#undef emit
