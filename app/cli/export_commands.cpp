@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <memory>
 
 #include "app/cli/console.h"
 #include "core/base/error.h"
 #include "core/base/file_io.h"
+#include "core/formats/export_format.h"
 #include "core/formats/export_hf.h"
 #include "core/report/collect.h"
 #include "core/report/html.h"
@@ -17,9 +19,12 @@ namespace {
 
 void exportRun(const std::string& name, const std::string& format, const std::filesystem::path& out,
                const Console& console) {
-    if (format != "hf" && format != "npz")
+    std::string known;
+    for (const auto& each : kExportFormats) known += (known.empty() ? "" : " or ") + std::string(each.name);
+    if (std::none_of(kExportFormats.begin(), kExportFormats.end(),
+                     [&](const ExportFormat& each) { return format == each.name; }))
         throw Error(ErrorCode::InvalidInput, "\"" + format + "\" is no export format of this build",
-                    "--format", {{"choose hf or npz", "format", "hf"}});
+                    "--format", {{"choose " + known, "format", kExportFormats.front().name}});
     const auto run = RunDirectory::open(name);
     const auto model = resolveModel(name);
     if (format == "npz") {
@@ -54,10 +59,10 @@ void addExportCommands(Commands& app, Console& console) {
     auto options = std::make_shared<Options>();
     auto* exporting = addCommand(app, "export", "write the pruned model for other software", console);
     exporting->add_option("run", options->run, "a finished run")->required();
-    exporting
-        ->add_option("--format", options->format,
-                     "hf: a Hugging Face folder, zeros where pruned; npz: the masks alone")
-        ->required();
+    std::string formats;
+    for (const auto& each : kExportFormats)
+        formats += (formats.empty() ? "" : "; ") + std::string(each.name) + ": " + each.help;
+    exporting->add_option("--format", options->format, formats)->required();
     exporting->add_option("--out", options->out, "what to write")->required();
     exporting->callback(
         [options, &console] { exportRun(options->run, options->format, options->out, console); });

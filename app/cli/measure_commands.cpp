@@ -3,6 +3,7 @@
 
 #include "app/cli/console.h"
 #include "core/base/error.h"
+#include "core/base/system_info.h"
 #include "core/deploy/bench.h"
 #include "core/deploy/decode.h"
 #include "core/engine/requirements.h"
@@ -29,12 +30,22 @@ std::string joinedLines(const std::string& text) {
     return joined;
 }
 
+/// Puts a measurement into the run it was made of. One that cannot be kept (a read-only disk) is still told.
+void keepBeside(const std::filesystem::path& run, const std::string& what, const Json& document) {
+    try {
+        RunDirectory::open(run).writeMeasurement(what, document);
+    } catch (const Error& error) {
+        std::fprintf(stderr, "tessera-cli: the measurement is not kept: %s\n", error.what());
+    }
+}
+
 void addEval(Commands& app, Console& console) {
     struct Options {
         std::string model, masks, protocol = "raw", dtype = "f32";
         std::vector<std::string> text;
         std::int64_t window = 2048, windows = 0;
         int threads = 0;
+        bool dense = false;
     };
     auto* command = addCommand(app, "eval", "perplexity of a model on a text", console);
     auto options = std::make_shared<Options>();
@@ -53,6 +64,7 @@ void addEval(Commands& app, Console& console) {
         ->check(CLI::IsMember({"raw", "hf"}));
     command->add_option("--dtype", options->dtype, "element type of computing")
         ->check(CLI::IsMember({"f32", "bf16"}));
+    command->add_flag("--dense", options->dense, "measure the model without its masks, too");
     command->add_option("--threads", options->threads, "threads; 0: all cores")
         ->check(CLI::NonNegativeNumber);
     command->callback([options, command, &console] {
@@ -86,34 +98,54 @@ void addEval(Commands& app, Console& console) {
         const bool full = options->dtype == "f32";
         requireMemoryToRead("eval", files.config(), (full ? 4 : 2) * (masksFile ? 2 : 1), options->model);
         auto decoder = Decoder::load(files, full ? torch::kFloat32 : torch::kBFloat16);
-        if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
         auto& control = signalControl();
         request.cancellation = &control.interrupt;
+        const char* what = "";
         request.progress = [&](std::int64_t done, std::int64_t windows, double soFar) {
             if (control.stop.load()) control.interrupt.request();
             char line[96];
-            std::snprintf(line, sizeof line, "window %lld of %lld: %.4f", static_cast<long long>(done),
-                          static_cast<long long>(windows), soFar);
+            std::snprintf(line, sizeof line, "%swindow %lld of %lld: %.4f", what,
+                          static_cast<long long>(done), static_cast<long long>(windows), soFar);
             console.progress(line);
         };
+        std::optional<Perplexity> dense;
+        if (options->dense && masksFile) {
+            what = "dense, ";
+            dense = measurePerplexity(decoder, ids, request);
+            what = "pruned, ";
+        }
+        if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
         const auto value = measurePerplexity(decoder, ids, request);
         console.endProgress();
+        if (dense) {
+            char denseLine[96];
+            std::snprintf(denseLine, sizeof denseLine, "dense perplexity %.4f", dense->value);
+            console.line(denseLine);
+        }
         char line[160];
         std::snprintf(line, sizeof line, "perplexity %.4f over %lld windows of %lld tokens (%s)", value.value,
                       static_cast<long long>(value.windows), static_cast<long long>(value.window),
                       options->dtype.c_str());
         console.line(line);
-        console.document({{"perplexity",
-                           {{"value", value.value},
-                            {"window", value.window},
-                            {"windows", value.windows},
-                            {"tokens", value.tokens},
-                            {"dtype", options->dtype},
-                            {"protocol", options->protocol},
-                            {"cross_entropies", value.crossEntropies}}},
-                          {"model", options->model},
-                          {"masks", masksFile ? Json(masksFile->string()) : Json(nullptr)},
-                          {"libraries", torchDescription()}});
+        std::string names = options->text.empty() ? "the default text's held-out part" : "";
+        for (const auto& path : options->text) names += (names.empty() ? "" : ", ") + path;
+        Json document{{"perplexity",
+                       {{"value", value.value},
+                        {"window", value.window},
+                        {"windows", value.windows},
+                        {"tokens", value.tokens},
+                        {"dtype", options->dtype},
+                        {"protocol", options->protocol},
+                        {"cross_entropies", value.crossEntropies}}},
+                      {"model", options->model},
+                      {"masks", masksFile ? Json(masksFile->string()) : Json(nullptr)},
+                      {"text", names},
+                      {"time", utcTimestamp()},
+                      {"libraries", torchDescription()}};
+        if (dense) document["dense"] = {{"value", dense->value}};
+        // A run measured again, under its own masks: kept beside its result.
+        if (resolved.masks && options->masks.empty()) keepBeside(options->model, "eval", document);
+        console.document(document);
     });
 }
 
@@ -243,7 +275,8 @@ void addBench(Commands& app, Console& console) {
                    sparse = PackedModel::load(files, &masks, Layout::Bitmap);
         auto document = benchModel(dense, sparse, request());
         document["run"] = run.path().string();
-        run.writeMeasurement("bench", document);
+        document["time"] = utcTimestamp();
+        keepBeside(run.path(), "bench", document);
         printBench(console, document);
     });
 }

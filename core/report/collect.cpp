@@ -10,6 +10,7 @@
 #include "core/report/series.h"
 #include "core/session/event.h"
 #include "core/session/experiment_spec.h"
+#include "core/session/measurement.h"
 
 namespace tessera {
 
@@ -164,15 +165,8 @@ std::string intervalText(const Json& row) {
 }
 
 void readBench(const std::filesystem::path& run, ReportData& data) {
-    std::vector<std::filesystem::path> found;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(run, ignored)) {
-        const std::string name = entry.path().filename().string();
-        if (name.starts_with("result-bench") && name.ends_with(".json")) found.push_back(entry.path());
-    }
-    std::sort(found.begin(), found.end());  // their names end in the time
-    for (auto path = found.rbegin(); path != found.rend(); ++path) {
-        const Json bench = readOptional(*path);
+    for (const auto& path : measurementFiles(run, "bench")) {
+        const Json bench = readOptional(path);
         const Json& rows = objectAt(bench, "rows");
         if (data.speed.empty())
             for (const Json& row : rows) {

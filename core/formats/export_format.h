@@ -1,0 +1,20 @@
+#pragma once
+
+#include <array>
+
+namespace tessera {
+
+/// What `export` writes of a finished run: the command line, its help and the window's choice are made from
+/// this.
+struct ExportFormat {
+    const char* name;
+    const char* title;
+    const char* help;
+    const char* suffix;  ///< of the file; empty: it is a folder
+};
+inline constexpr std::array<ExportFormat, 2> kExportFormats{{
+    {"hf", "Hugging Face folder", "weights with zeros where they are pruned, for any engine", ""},
+    {"npz", "Mask file", "the masks alone, one bit a weight, for NumPy and PATCH's tools", ".npz"},
+}};
+
+}  // namespace tessera

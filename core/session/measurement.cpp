@@ -1,0 +1,172 @@
+#include "core/session/measurement.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace tessera {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr double kNone = SpeedRow::kNone;
+constexpr std::size_t kMostBytes = std::size_t(64) << 20;
+
+double number(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number() ? found->get<double>() : kNone;
+}
+
+std::int64_t whole(const Json& object, const char* key) {
+    const double value = number(object, key);
+    return std::isfinite(value) && std::abs(value) < 1e15 ? static_cast<std::int64_t>(value) : 0;
+}
+
+std::string text(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// A number is "<time>" or "<time>-<n>" of files written in the same second.
+std::pair<std::string, int> orderOf(const std::string& name, const std::string& head) {
+    auto stamp = name.substr(head.size(), name.size() - head.size() - 5);
+    int copy = 1;
+    if (const auto end = stamp.find('Z'); end != std::string::npos && end + 2 < stamp.size()) {
+        copy = std::atoi(stamp.c_str() + end + 2);
+        stamp.resize(end + 1);
+    }
+    return {stamp, copy};
+}
+
+/// "2026-01-31T120000Z" of a file's name as the documents write it.
+std::string timeOf(const Json& json, const fs::path& file) {
+    if (auto given = text(json, "time"); !given.empty()) return given;
+    const auto name = file.stem().string();
+    const auto mark = name.rfind('T');
+    if (mark == std::string::npos || mark < 10 || mark + 8 > name.size() || name[mark + 7] != 'Z') return {};
+    return name.substr(mark - 10, 10) + "T" + name.substr(mark + 1, 2) + ":" + name.substr(mark + 3, 2) +
+           ":" + name.substr(mark + 5, 2) + "Z";
+}
+
+[[noreturn]] void throwCorrupt(const std::string& what, const fs::path& file) {
+    throw Error(ErrorCode::Corrupt, what, file.string(),
+                {{"measure again; this file can be removed", "", ""}});
+}
+
+Json readObject(const fs::path& file) {
+    auto json = readJsonFile(file, kMostBytes);
+    if (!json.is_object()) throwCorrupt("the measurement is no JSON object", file);
+    return json;
+}
+
+template <typename Row>
+void readInterval(const Json& json, Row& row) {
+    row.speedup = number(json, "speedup");
+    row.limit = number(json, "limit");
+    const auto found = json.find("ci95");
+    if (found == json.end() || !found->is_array() || found->size() != 2) return;
+    if ((*found)[0].is_number()) row.low = (*found)[0].template get<double>();
+    if ((*found)[1].is_number()) row.high = (*found)[1].template get<double>();
+}
+
+SpeedRow speedRow(const Json& json, const fs::path& file) {
+    if (!json.is_object()) throwCorrupt("a row of the measurement is no object", file);
+    SpeedRow row;
+    row.kernel = text(json, "kernel");
+    const auto shape = json.find("shape");
+    if (row.kernel.empty() || shape == json.end() || !shape->is_array() || shape->size() != 2 ||
+        !(*shape)[0].is_number_integer() || !(*shape)[1].is_number_integer())
+        throwCorrupt("a row of the measurement has no kernel or no shape", file);
+    row.rows = (*shape)[0].get<std::int64_t>();
+    row.cols = (*shape)[1].get<std::int64_t>();
+    row.batch = std::max(1, static_cast<int>(whole(json, "batch")));
+    row.threads = static_cast<int>(whole(json, "threads"));
+    row.denseUs = number(json, "dense_us");
+    row.torchUs = number(json, "torch_us");
+    row.sparseUs = number(json, "sparse_us");
+    row.efficiency = number(json, "efficiency");
+    readInterval(json, row);
+    return row;
+}
+
+DecodeSpeed decodeSpeed(const Json& json) {
+    DecodeSpeed speed;
+    speed.threads = static_cast<int>(whole(json, "threads"));
+    speed.denseTokens = number(json, "dense_tokens_per_second");
+    speed.sparseTokens = number(json, "sparse_tokens_per_second");
+    speed.denseBytes = number(json, "dense_bytes_per_token");
+    speed.sparseBytes = number(json, "sparse_bytes_per_token");
+    readInterval(json, speed);
+    return speed;
+}
+
+}  // namespace
+
+std::vector<fs::path> measurementFiles(const fs::path& run, const std::string& what) {
+    const auto head = "result-" + what + "-";
+    std::vector<fs::path> files;
+    std::error_code none;
+    for (fs::directory_iterator entry(run, none), end; !none && entry != end; entry.increment(none)) {
+        const auto name = entry->path().filename().string();
+        if (name.size() > head.size() + 5 && name.starts_with(head) && name.ends_with(".json"))
+            files.push_back(entry->path());
+    }
+    std::sort(files.begin(), files.end(), [&](const fs::path& a, const fs::path& b) {
+        return orderOf(a.filename().string(), head) > orderOf(b.filename().string(), head);
+    });
+    return files;
+}
+
+SpeedMeasurement readSpeed(const fs::path& file) {
+    const auto json = readObject(file);
+    SpeedMeasurement speed;
+    speed.file = file;
+    speed.time = timeOf(json, file);
+    speed.note = text(json, "note");
+    if (const auto machine = json.find("machine"); machine != json.end() && machine->is_object()) {
+        speed.cpu = text(*machine, "cpu");
+        speed.system = text(*machine, "system");
+        speed.kernels = text(*machine, "kernels");
+    }
+    const auto rows = json.find("rows");
+    if (rows == json.end() || !rows->is_array()) throwCorrupt("the measurement has no rows", file);
+    for (const auto& item : *rows) {
+        auto row = speedRow(item, file);
+        auto& list = row.kernel == "dense" ? speed.dense : speed.sparse;
+        list.push_back(std::move(row));
+    }
+    if (const auto all = json.find("end_to_end_by_threads"); all != json.end() && all->is_array()) {
+        for (const auto& item : *all)
+            if (item.is_object()) speed.decode.push_back(decodeSpeed(item));
+    } else if (const auto end = json.find("end_to_end"); end != json.end() && end->is_object()) {
+        speed.decode.push_back(decodeSpeed(*end));
+    }
+    if (speed.sparse.empty() && speed.decode.empty())
+        throwCorrupt("the measurement compares nothing: it has no sparse row", file);
+    return speed;
+}
+
+QualityMeasurement readQuality(const fs::path& file) {
+    const auto json = readObject(file);
+    QualityMeasurement quality;
+    quality.file = file;
+    quality.time = timeOf(json, file);
+    quality.text = text(json, "text");
+    const auto read = [&](const char* key) -> const Json* {
+        const auto found = json.find(key);
+        return found != json.end() && found->is_object() ? &*found : nullptr;
+    };
+    if (const auto* pruned = read("perplexity")) {
+        quality.pruned = number(*pruned, "value");
+        quality.window = whole(*pruned, "window");
+        quality.windows = whole(*pruned, "windows");
+    }
+    if (const auto* dense = read("dense")) quality.dense = number(*dense, "value");
+    if (!std::isfinite(quality.pruned)) throwCorrupt("the measurement has no perplexity", file);
+    return quality;
+}
+
+}  // namespace tessera
