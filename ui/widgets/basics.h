@@ -6,16 +6,24 @@
 #include <QString>
 #include <functional>
 
+#include "ui/theme/theme.h"
+
+class QHBoxLayout;
+class QVBoxLayout;
+
 namespace tessera::ui {
 
-// The vocabulary that all pages are written in, so that they look like one window. Sizes follow the font; gaps are
-// multiples of kGap logical pixels.
+// The vocabulary that all pages are written in, so that they look like one window. Sizes follow the font;
+// gaps are multiples of kGap logical pixels.
 inline constexpr int kGap = 8;
 
-QLabel* heading(const QString& text, QWidget* parent = nullptr);    ///< a page's or a card's title
+QLabel* heading(const QString& text, QWidget* parent = nullptr);  ///< a page's or a card's title
 QLabel* subheading(const QString& text, QWidget* parent = nullptr);
-QLabel* body(const QString& text, QWidget* parent = nullptr);       ///< wraps
-QLabel* muted(const QString& text, QWidget* parent = nullptr);      ///< wraps, in the muted colour
+QLabel* body(const QString& text, QWidget* parent = nullptr);   ///< wraps
+QLabel* muted(const QString& text, QWidget* parent = nullptr);  ///< wraps, in the muted colour
+/// An icon of the theme, so many lines of text tall; follows the theme by itself.
+QLabel* picture(const QString& icon, double lines = 1.3, QColor ThemeTokens::*tint = nullptr,
+                QWidget* parent = nullptr);
 /// A number that matters, large, with tabular figures, and what it is below it; setValue() changes it.
 class KeyFigure : public QWidget {
     Q_OBJECT
@@ -34,7 +42,8 @@ class Card : public QFrame {
     explicit Card(QWidget* parent = nullptr);
 };
 
-QPushButton* primaryButton(const QString& text, QWidget* parent = nullptr);  ///< filled with the accent; one a page
+QPushButton* primaryButton(const QString& text,
+                           QWidget* parent = nullptr);  ///< filled with the accent; one a page
 QPushButton* plainButton(const QString& text, const QString& icon = {}, QWidget* parent = nullptr);
 
 /// One calm sentence across a page with at most three buttons; hidden until told something. Never modal.
@@ -49,7 +58,7 @@ class Banner : public QFrame {
 
   private:
     QLabel *m_icon, *m_text;
-    class QHBoxLayout* m_buttons;
+    QHBoxLayout* m_buttons;
 };
 
 /// What an empty page says: a picture, one sentence of what will be here, and the button that brings it.
@@ -62,10 +71,11 @@ class EmptyState : public QWidget {
 
   private:
     QLabel *m_title, *m_sentence;
-    class QVBoxLayout* m_layout;
+    QVBoxLayout* m_layout;
 };
 
-/// "1.31x", "48.7 %", "3 min 05 s", "913 MiB", "134.5 M": numbers as every page writes them; "–" for what is not known.
+/// "1.31x", "48.7 %", "3 min 05 s", "913 MiB", "134.5 M": numbers as every page writes them; "–" for what is
+/// not known.
 QString ratioText(double value);
 QString percentText(double fraction, int decimals = 1);
 QString durationText(double seconds);
