@@ -1,34 +1,34 @@
 #pragma once
 
+#include <QByteArray>
+#include <QElapsedTimer>
 #include <QObject>
 #include <QProcess>
 #include <QTimer>
-#include <deque>
-#include <filesystem>
-#include <functional>
-#include <memory>
 
 #include "core/base/json.h"
 #include "core/session/event.h"
+#include "ui/client/cli_call.h"
 
 namespace tessera::ui {
 
-/// tessera-cli beside this program ($TESSERA_CLI overrides); empty where there is none.
-std::filesystem::path cliProgram();
-
-/// `tessera-cli serve` as a child, started on the first command. Events are taken from its output into a queue and
-/// handed on by one 33 ms timer, at most 4 ms of work a tick; states and errors are never dropped. The child's death
-/// is reported within a second, whatever killed it. GUI thread only.
+/// `tessera-cli serve` as a child, started on the first command. What it says is taken from its output as it
+/// comes and handed on, event by event and in order, by one 33 ms timer with at most 4 ms of work a tick;
+/// nothing is dropped but lines that are no events. The child's death is reported within a second, whatever
+/// killed it, after the last event it sent. GUI thread only.
 class EngineClient : public QObject {
     Q_OBJECT
   public:
     explicit EngineClient(QObject* parent = nullptr);
-    ~EngineClient() override;  ///< asks a running engine to stop with a checkpoint, and does not wait for it
+    /// Closes the child's input: an engine that is running something stops with a checkpoint by itself. Does
+    /// not wait for that, and does not kill it.
+    ~EngineClient() override;
 
     /// One command of the server's protocol, e.g. {"command":"pause"}. Starts the child where needed.
     void send(const Json& command);
     bool alive() const;
-    bool busy() const { return m_busy; }  ///< between a start and its idle
+    qint64 processId() const { return m_process ? m_process->processId() : 0; }
+    bool busy() const { return m_busy; }  ///< between a start or generate and its idle
 
   Q_SIGNALS:
     void event(const tessera::Event& event);
@@ -40,34 +40,18 @@ class EngineClient : public QObject {
     void unavailable(const QString& sentence);
 
   private:
-    std::unique_ptr<QProcess> m_process;
+    bool startProcess();
+    void read();
+    void drain();
+    void handOn(const Event& event);
+    void setBusy(bool busy);
+
+    QProcess* m_process = nullptr;
     QTimer m_timer;
-    std::deque<Event> m_queue;
-    QByteArray m_partial;
-    bool m_busy = false;
-};
-
-/// One `tessera-cli VERB ... --json`: progress lines from standard error, the document or the error's sentence at
-/// the end. Killed when destroyed. Several may run at once.
-class CliCall : public QObject {
-    Q_OBJECT
-  public:
-    CliCall(const QStringList& arguments, QObject* parent = nullptr);
-    ~CliCall() override;
-    void start();
-    void cancel();  ///< as Ctrl+C does; ends in failed() with an empty sentence
-    bool running() const;
-
-  Q_SIGNALS:
-    void progress(const QString& line);
-    void done(const tessera::Json& document);
-    void failed(const QString& sentence);
-
-  private:
-    QStringList m_arguments;
-    QProcess m_process;
-    QByteArray m_out, m_lastError;
-    bool m_cancelled = false;
+    QByteArray m_bytes, m_errors;  ///< not handed on yet; the end of what it said on standard error
+    qsizetype m_at = 0;            ///< how much of m_bytes is done
+    bool m_skipping = false, m_busy = false;
+    QString m_end;  ///< said once everything before it is handed on
 };
 
 }  // namespace tessera::ui

@@ -9,6 +9,19 @@ void StepSeries::reserve(std::size_t rows) {
     forColumns([rows](auto& column) { column.reserve(rows); });
 }
 
+void StepSeries::append(const StepRow& row) {
+    step.push_back(row.step);
+    loss.push_back(row.loss);
+    crossEntropy.push_back(row.crossEntropy);
+    divergence.push_back(row.divergence);
+    density.push_back(row.density);
+    tau.push_back(row.tau);
+    kappa.push_back(static_cast<float>(row.kappa));
+    learningRate.push_back(static_cast<float>(row.learningRate));
+    seconds.push_back(static_cast<float>(row.seconds));
+    tokens.push_back(static_cast<float>(row.tokens));
+}
+
 void StepSeries::append(const StepSeries& other, std::size_t begin, std::size_t end) {
     forColumns(other, [begin, end](auto& column, const auto& from) {
         const auto first = from.begin();

@@ -3,13 +3,21 @@
 #include <QString>
 #include <QStringList>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace tessera::ui {
 
-/// What one learning step reported, column by column, ascending by step; NaN where a step lacks a value. A gap
-/// (behind what a resumed run cut off) is a row of its own: the step of the row before it, NaN everywhere else.
-/// What charts read in place is double; the rest is float, whose seven digits are enough for it: 64 bytes a step,
+/// What one learning step reported; NaN where it did not say.
+struct StepRow {
+    static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    double step = kNone, steps = kNone, loss = kNone, crossEntropy = kNone, divergence = kNone,
+           density = kNone, kappa = kNone, tau = kNone, learningRate = kNone, seconds = kNone, tokens = kNone;
+};
+
+/// The same of all steps, column by column, ascending by step; NaN where a step lacks a value. A gap (behind
+/// what a resumed run cut off) is a row of its own: the step of the row before it, NaN everywhere else. What
+/// charts read in place is double; the rest is float, whose seven digits are enough for it: 64 bytes a step,
 /// so that a million steps are 64 MB.
 struct StepSeries {
     std::vector<double> step, loss, crossEntropy, divergence, density, tau;
@@ -33,6 +41,7 @@ struct StepSeries {
     }
 
     void reserve(std::size_t rows);
+    void append(const StepRow& row);
     void append(const StepSeries& other, std::size_t begin, std::size_t end);
     void appendGap();
     void resize(std::size_t rows);  ///< cuts off; never grows
