@@ -39,6 +39,9 @@ class TintedIcon : public QIconEngine {
         if (QPixmapCache::find(key, &drawn)) return drawn;
         QByteArray svg = m_drawing;
         svg.replace("currentColor", colour.name().toLatin1());
+        // Two units of twenty-four look heavy where there are many pixels to draw them with.
+        svg.replace("stroke-width=\"2\"",
+                    size.height() < 36 ? "stroke-width=\"1.8\"" : "stroke-width=\"1.4\"");
         QSvgRenderer renderer(svg);
         renderer.setAspectRatioMode(Qt::KeepAspectRatio);
         drawn = QPixmap(size);

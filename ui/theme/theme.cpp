@@ -67,7 +67,7 @@ QPalette paletteOf(const ThemeTokens& t) {
 void chooseFont() {
     const QFont given = QApplication::font();
     if (!QFontInfo(given).family().startsWith(QLatin1String("DejaVu Sans"))) return;
-    for (const char* family : {"Inter", "Roboto", "Noto Sans", "Cantarell"}) {
+    for (const char* family : {"Roboto", "Noto Sans", "Open Sans", "Inter"}) {
         if (!QFontDatabase::hasFamily(QLatin1String(family))) continue;
         QFont better(QLatin1String(family), std::max(given.pointSize(), 10));
         better.setHintingPreference(QFont::PreferNoHinting);

@@ -129,16 +129,24 @@ QAbstractSpinBox::up-button { subcontrol-position: top right; }
 QAbstractSpinBox::down-button { subcontrol-position: bottom right; }
 QAbstractSpinBox::up-arrow { image: url(:/icons/control-up.svg); width: 11px; height: 11px; }
 QAbstractSpinBox::down-arrow { image: url(:/icons/control-down.svg); width: 11px; height: 11px; }
+QCheckBox, QRadioButton { spacing: 7px; }
+QCheckBox::indicator, QRadioButton::indicator, QListView::indicator, QTableView::indicator, QTreeView::indicator { width: 14px; height: 14px; border: 1px solid @box; border-radius: 4px; background: @field; }
+QRadioButton::indicator { border-radius: 8px; }
+QCheckBox::indicator:focus, QRadioButton::indicator:focus { border-color: @accent; }
+QCheckBox::indicator:hover, QRadioButton::indicator:hover { border-color: @accent; }
+QCheckBox::indicator:checked, QListView::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked { background: @accent; border-color: @accent; image: url(:/icons/control-check-@mode.svg); }
+QRadioButton::indicator:checked { border: 4px solid @accent; width: 8px; height: 8px; background: @onAccent; }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: @border; background: @border; }
 QProgressBar { background: @grid; border: none; border-radius: 3px; color: @text; text-align: center; }
 QProgressBar::chunk { background: @accent; border-radius: 3px; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; background: @raised; border: 2px solid @accent; }
 QSlider::handle:horizontal:focus { background: @accent; }
-QSlider:disabled::sub-page:horizontal { background: @line; }
-QSlider:disabled::handle:horizontal { border-color: @line; }
+QSlider::sub-page:horizontal:disabled { background: @line; }
+QSlider::handle:horizontal:disabled { border-color: @line; }
 QTableView, QTreeView, QListView { background: @raised; border: 1px solid @border; border-radius: 8px; gridline-color: @grid; alternate-background-color: @surface; selection-background-color: @selected; selection-color: @text; outline: none; }
-QTableView::item, QTreeView::item { padding: 3px 8px; }
+QTableView::item, QTreeView::item { padding: 3px 8px; border: none; }
 QHeaderView { background: transparent; border: none; }
 QHeaderView::section { background: @surface; color: @muted; border: none; border-bottom: 1px solid @border; padding: 6px 8px; font-weight: 600; }
 QTableCornerButton::section { background: @surface; border: none; }
@@ -162,6 +170,7 @@ QSplitter::handle:hover { background: @line; }
         // A whole word: "@accent" is not the head of "@accentHover", so that one is replaced first.
         sheet.replace(QLatin1Char('@') + QLatin1String(name), value.name());
     };
+    sheet.replace(QLatin1String("@mode"), QLatin1String(t.dark ? "dark" : "light"));
     const QColor line = mixed(t.text, t.raised, t.dark ? 0.24 : 0.22);
     colour("accentHover", mixed(t.dark ? t.text : t.ink, t.accent, 0.14));
     colour("accentLine", mixed(t.accent, t.raised, 0.35));
@@ -177,6 +186,7 @@ QSplitter::handle:hover { background: @line; }
     colour("scroll", mixed(t.textMuted, t.raised, 0.4));
     colour("field", t.dark ? t.surface : t.raised);
     colour("line", line);
+    colour("box", mixed(t.text, t.raised, 0.42));
     colour("onAccent", t.onAccent);
     colour("accent", t.accent);
     colour("muted", t.textMuted);
