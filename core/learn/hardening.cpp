@@ -10,11 +10,11 @@ namespace {
 
 /// Total order on logits and their places: equal logits shut in order of place.
 struct Candidate {
-    float logit;
+    std::uint32_t key;
     std::uint32_t mask;
     std::int64_t index;
     bool operator<(const Candidate& other) const {
-        if (logit != other.logit) return logit < other.logit;
+        if (key != other.key) return key < other.key;
         return mask != other.mask ? mask < other.mask : index < other.index;
     }
 };
@@ -25,50 +25,81 @@ std::int64_t weightsOf(const std::vector<MaskParameters*>& group) {
     return total;
 }
 
-/// Gates with one weight each: a selection by value, then by place among the equal ones.
-void shutWeights(const std::vector<MaskParameters*>& group, std::int64_t zeros,
-                 std::vector<std::vector<std::uint8_t>>& shut) {
-    if (zeros <= 0) return;
-    std::vector<float> all;
-    all.reserve(static_cast<std::size_t>(weightsOf(group)));
+/// How many keys of the group have each value of 16 bits: the upper ones, or the lower ones of those whose
+/// upper ones are `upper`. Whole numbers, so that the threads' order leaves no trace.
+std::vector<std::int64_t> histogram(const std::vector<MaskParameters*>& group, const std::uint32_t* upper) {
+    std::vector<std::int64_t> counts(1 << 16, 0);
     for (const auto* mask : group) {
         const auto* logits = mask->logits().data_ptr<float>();
-        all.insert(all.end(), logits, logits + mask->logits().numel());
-    }
-    const auto nth = all.begin() + static_cast<std::ptrdiff_t>(zeros - 1);
-    std::nth_element(all.begin(), nth, all.end());
-    const float threshold = *nth;
-    std::int64_t below = 0;
-    for (auto it = all.begin(); it != all.end(); ++it) below += *it < threshold;
-    std::int64_t equal = zeros - below;
-    for (std::size_t m = 0; m < group.size(); ++m) {
-        const auto* logits = group[m]->logits().data_ptr<float>();
-        for (std::size_t i = 0; i < shut[m].size(); ++i) {
-            if (logits[i] < threshold)
-                shut[m][i] = 1;
-            else if (logits[i] == threshold && equal > 0)
-                shut[m][i] = 1, --equal;
+        const auto count = mask->logits().numel();
+#pragma omp parallel
+        {
+            std::vector<std::int64_t> own(1 << 16, 0);
+#pragma omp for nowait
+            for (std::int64_t i = 0; i < count; ++i) {
+                const auto key = gateKey(logits[i]);
+                if (!upper)
+                    ++own[key >> 16];
+                else if (key >> 16 == *upper)
+                    ++own[key & 0xFFFF];
+            }
+#pragma omp critical
+            for (std::size_t i = 0; i < own.size(); ++i) counts[i] += own[i];
         }
     }
+    return counts;
+}
+
+/// The bin that holds number `rank` (from 0), which becomes the rank within it.
+std::uint32_t binOf(const std::vector<std::int64_t>& counts, std::int64_t& rank) {
+    std::uint32_t bin = 0;
+    while (rank >= counts[bin]) rank -= counts[bin++];
+    return bin;
+}
+
+/// Gates with one weight each: a selection by value, then by place among the equal ones.
+std::vector<GateCut> cutWeights(const std::vector<MaskParameters*>& group, std::int64_t zeros) {
+    std::vector<GateCut> cuts(group.size());
+    if (zeros <= 0) return cuts;
+    std::int64_t rank = zeros - 1;
+    const auto upper = binOf(histogram(group, nullptr), rank);
+    const auto key = upper << 16 | binOf(histogram(group, &upper), rank);
+    std::int64_t ties = rank + 1;  // of those that equal the threshold, so many are shut
+    for (std::size_t m = 0; m < group.size(); ++m) {
+        const auto* logits = group[m]->logits().data_ptr<float>();
+        const auto count = group[m]->logits().numel();
+        std::int64_t equal = 0;
+#pragma omp parallel for reduction(+ : equal)
+        for (std::int64_t i = 0; i < count; ++i) equal += gateKey(logits[i]) == key;
+        cuts[m] = {key, std::min(equal, ties)};
+        ties -= cuts[m].ties;
+    }
+    return cuts;
 }
 
 /// Gates with many weights each: shut from the lowest up while that comes nearer to the budget.
-void shutTiles(const std::vector<MaskParameters*>& group, double zeros,
-               std::vector<std::vector<std::uint8_t>>& shut) {
+std::vector<GateCut> cutTiles(const std::vector<MaskParameters*>& group, double zeros) {
     std::vector<Candidate> order;
     for (std::size_t m = 0; m < group.size(); ++m) {
         const auto* logits = group[m]->logits().data_ptr<float>();
         for (std::int64_t i = 0; i < group[m]->logits().numel(); ++i)
-            order.push_back({logits[i], static_cast<std::uint32_t>(m), i});
+            order.push_back({gateKey(logits[i]), static_cast<std::uint32_t>(m), i});
     }
     std::sort(order.begin(), order.end());
+    std::vector<GateCut> cuts(group.size());
     double made = 0;
+    std::uint32_t key = 0;
     for (const auto& candidate : order) {
         const double more = static_cast<double>(group[candidate.mask]->zerosBehind(candidate.index));
         if (std::abs(made + more - zeros) > std::abs(made - zeros)) break;
-        shut[candidate.mask][static_cast<std::size_t>(candidate.index)] = 1;
         made += more;
+        if (candidate.key != key) {
+            key = candidate.key;
+            for (auto& cut : cuts) cut = {key, 0};
+        }
+        ++cuts[candidate.mask].ties;
     }
+    return cuts;
 }
 
 }  // namespace
@@ -89,19 +120,13 @@ std::vector<std::vector<MaskParameters*>> targetGroups(const MaskList& masks, Ta
 MaskSet hardenToBudget(const MaskList& masks, double sparsity, TargetScope scope) {
     MaskSet set;
     for (const auto& group : targetGroups(masks, scope)) {
-        std::vector<std::vector<std::uint8_t>> shut;
-        bool single = true;
-        for (const auto* mask : group) {
-            shut.emplace_back(static_cast<std::size_t>(mask->logits().numel()), 0);
-            single = single && mask->logits().numel() == mask->matrix().elements();
-        }
+        const bool single =
+            std::all_of(group.begin(), group.end(), [](const auto* mask) { return mask->gatesWeights(); });
         const double wanted = sparsity * static_cast<double>(weightsOf(group));
-        if (single)
-            shutWeights(group, static_cast<std::int64_t>(std::floor(wanted)), shut);
-        else
-            shutTiles(group, wanted, shut);
+        const auto cuts = single ? cutWeights(group, static_cast<std::int64_t>(std::floor(wanted)))
+                                 : cutTiles(group, wanted);
         for (std::size_t m = 0; m < group.size(); ++m)
-            set.masks[group[m]->matrix().name] = group[m]->harden(shut[m]);
+            set.masks[group[m]->matrix().name] = group[m]->harden(cuts[m]);
     }
     return set;
 }
@@ -128,7 +153,7 @@ float budgetQuantile(const std::vector<MaskParameters*>& group, double sparsity)
     // The budget counts weights; what a shut gate contributes are the zeros behind it.
     double zerosPossible = 0;
     for (const auto* mask : group) {
-        if (mask->logits().numel() == mask->matrix().elements())
+        if (mask->gatesWeights())
             zerosPossible += static_cast<double>(mask->matrix().elements());
         else
             for (std::int64_t i = 0; i < mask->logits().numel(); ++i)

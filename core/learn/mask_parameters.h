@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <bit>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -17,6 +19,18 @@ struct MaskStep {
     kernels::NoiseKey noise;  ///< `stream` is the matrix's own
     kernels::GateRegularisers regularisers;
     kernels::AdamParameters adam;
+};
+
+/// Logits in an order of whole numbers: a < b exactly where gateKey(a) < gateKey(b), and both zeros are one.
+inline std::uint32_t gateKey(float logit) {
+    const auto bits = std::bit_cast<std::uint32_t>(logit + 0.0f);
+    return bits >> 31 ? ~bits : bits | 0x80000000u;
+}
+
+/// Which gates of a matrix are shut: those below `key`, and the first `ties` of those that equal it.
+struct GateCut {
+    std::uint32_t key = 0;
+    std::int64_t ties = 0;
 };
 
 /// The learnable mask of one weight matrix: owns its logits, their Adam moments and, where gradients are
@@ -53,8 +67,10 @@ class MaskParameters {
 
     /// The zeros that logit number `logit` makes when its gate is shut.
     virtual std::int64_t zerosBehind(std::int64_t logit) const = 0;
-    /// The hard mask with exactly these gates shut (one flag a logit).
-    virtual PackedMask harden(const std::vector<std::uint8_t>& shut) const = 0;
+    /// Whether every logit gates one weight, its own.
+    virtual bool gatesWeights() const { return false; }
+    /// The hard mask with exactly these gates shut.
+    virtual PackedMask harden(const GateCut& cut) const = 0;
 
   protected:
     torch::Tensor& gradient();
@@ -72,7 +88,8 @@ class BernoulliMask : public MaskParameters {
     kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&,
                                              const MaskStep&) override;
     std::int64_t zerosBehind(std::int64_t) const override { return 1; }
-    PackedMask harden(const std::vector<std::uint8_t>& shut) const override;
+    bool gatesWeights() const override { return true; }
+    PackedMask harden(const GateCut& cut) const override;
 };
 
 /// PATCH-Tile: one gate a tile over a frozen N:M mask; an open tile is dense, a shut one is N:M.
@@ -87,7 +104,7 @@ class TileMask : public MaskParameters {
     std::int64_t zerosBehind(std::int64_t logit) const override {
         return m_zeros[static_cast<std::size_t>(logit)];
     }
-    PackedMask harden(const std::vector<std::uint8_t>& shut) const override;
+    PackedMask harden(const GateCut& cut) const override;
 
     const kernels::TileGeometry& geometry() const { return m_geometry; }
 
