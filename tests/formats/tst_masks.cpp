@@ -1,8 +1,7 @@
-#include <QProcess>
-
 #include "core/base/file_io.h"
 #include "core/formats/mask_set.h"
 #include "core/formats/tensor_source.h"
+#include "support/numpy.h"
 #include "support/support.h"
 
 using namespace tessera;
@@ -51,35 +50,41 @@ class TestMasks : public QObject {
 
     /// numpy reads what we write, and we read what numpy writes, deflated or stored.
     void numpy() {
-        QProcess python;
-        python.start("python3", {"-c", "import numpy"});
-        if (!python.waitForFinished() || python.exitCode() != 0) QSKIP("python3 with numpy is not installed");
+        const auto python = test::numpyPython();
+        if (python.isEmpty()) QSKIP("python3 with numpy is not installed");
         const auto set = example();
         writeMasks(m_scratch / "ours.npz", set);
         const QString script = R"(
 import json, sys, numpy as np
 ours, deflated, stored = sys.argv[1:4]
+import zipfile
+for entry in zipfile.ZipFile(ours).infolist():
+    assert entry.compress_type == zipfile.ZIP_DEFLATED and entry.filename.endswith('.npy')
 z = np.load(ours, allow_pickle=False)
+assert sorted(z.files) == sorted([n + s for n in z.files for s in ('', '.__shape__')
+                                  if n + '.__shape__' in z.files] + ['__meta__'])
 names = [n for n in z.files if not n.endswith('.__shape__') and n != '__meta__']
 assert len(names) == 2
 for n in names:
     shape = z[n + '.__shape__']
     assert shape.dtype == np.int64 and shape.shape == (2,)
+    assert z[n].dtype == np.uint8 and z[n].shape == ((shape[0] * shape[1] + 7) // 8,)
     keep = np.unpackbits(z[n])[:shape[0] * shape[1]].reshape(shape)
+    assert (np.packbits(keep.reshape(-1)) == z[n]).all()  # the last byte padded with zeros
     i = np.arange(keep.size).reshape(shape)
     assert (keep == ((i * 5 + i // 7) % 3 == 0)).all()
 meta = z['__meta__']
-assert meta.shape == () and json.loads(str(meta))['base_model'] == 'Modell \u00fc'
+assert meta.shape == () and meta.dtype.kind == 'U' and json.loads(str(meta))['base_model'] == 'Modell \u00fc'
 out = {n: z[n] for n in z.files}
 out['__meta__'] = np.array(json.dumps(json.loads(str(meta)), ensure_ascii=False))
 np.savez_compressed(deflated, **out)
 np.savez(stored, **out)
 )";
-        python.start("python3", {"-c", script, QString::fromStdString((m_scratch / "ours.npz").string()),
-                                 QString::fromStdString((m_scratch / "deflated.npz").string()),
-                                 QString::fromStdString((m_scratch / "stored.npz").string())});
-        QVERIFY(python.waitForFinished(60000));
-        QVERIFY2(python.exitCode() == 0, python.readAllStandardError());
+        const auto said = test::runPython(python, script,
+                                          {QString::fromStdString((m_scratch / "ours.npz").string()),
+                                           QString::fromStdString((m_scratch / "deflated.npz").string()),
+                                           QString::fromStdString((m_scratch / "stored.npz").string())});
+        QVERIFY2(said.isEmpty(), said.constData());
         QVERIFY(same(readMasks(m_scratch / "deflated.npz"), set));
         QVERIFY(same(readMasks(m_scratch / "stored.npz"), set));
     }
@@ -97,5 +102,5 @@ np.savez(stored, **out)
     }
 };
 
-QTEST_APPLESS_MAIN(TestMasks)
+QTEST_GUILESS_MAIN(TestMasks)
 #include "tst_masks.moc"
