@@ -113,6 +113,13 @@ int CurvePlot::curves() const {
     return static_cast<int>(m->curves.size());
 }
 
+void CurvePlot::setPanelTitle(int panel, CurveSide side, const QString& title) {
+    auto& home = m->at(panel);
+    (side == CurveSide::Left ? home.style.left : home.style.right) = title;
+    home.y(side)->setLabel(title);
+    redraw();
+}
+
 void CurvePlot::setXTitle(const QString& title) {
     m->xTitle = title;
     if (!m->panels.empty()) m->panels.back()->x()->setLabel(title);

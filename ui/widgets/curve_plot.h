@@ -71,6 +71,7 @@ class CurvePlot : public QWidget {
     void setCurveStyle(int curve, const CurveStyle& style);
     void removeCurves();
     int curves() const;
+    void setPanelTitle(int panel, CurveSide side, const QString& title);
     void setXTitle(const QString& title);           ///< with unit; default "Step"
     void setXText(std::function<QString(double)>);  ///< how the read-out writes x ("step 412")
     /// What to call the picture and the table in file names; without extension.
@@ -88,7 +89,8 @@ class CurvePlot : public QWidget {
     void clear(int curve);  ///< all points, and the source
     void clearData();       ///< of all curves
     void setCurveVisible(int curve, bool visible);
-    /// Draws one curve over the others and those paler; -1: all alike.
+    /// Draws one curve, and those of the same name in other panels, over the others and those paler; -1: all
+    /// alike.
     void setHighlighted(int curve);
     /// A dashed horizontal line with its name at the right end; nullopt takes it away.
     void setTarget(int panel, CurveSide side, std::optional<double> value, const QString& name = {});

@@ -23,7 +23,8 @@ void CurvePlot::Private::applyLook(Curve& curve) {
     look.line = curve.style.colour ? curve.style.colour(t) : t.text;
     look.band = curve.style.band ? curve.style.band(t) : blended(look.line, t.raised, 0.35);
     look.dash = curve.style.dash;
-    const bool paler = highlighted >= 0 && &curve != &curves[static_cast<std::size_t>(highlighted)];
+    const bool paler =
+        highlighted >= 0 && curve.style.name != curves[static_cast<std::size_t>(highlighted)].style.name;
     if (paler || curve.style.kind == CurveKind::Ghost) {
         look.line = blended(look.line, t.raised, paler ? 0.3 : 0.6);
         look.band = blended(look.band, t.raised, 0.3);
