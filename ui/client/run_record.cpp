@@ -75,7 +75,7 @@ void RunRecord::follow(const fs::path& run) {
     m_follower.reset();
     forget();
     m_path = path;
-    m_live = m_held = m_gone = m_history = false;
+    m_live = m_held = m_gone = m_history = m_doneLater = false;
     m_isRun = true;
     m_later.clear();
     m_asked.reset();
@@ -123,8 +123,10 @@ void RunRecord::absorb(RunNews&& news) {
             m_heard.start();
             m_quietBefore = news.quietSeconds;
         }
-        if (std::exchange(m_history, false))
-            for (const auto& what : std::exchange(m_later, {})) what();
+        if (std::exchange(m_history, false)) {
+            for (const auto& event : std::exchange(m_later, {})) apply(event);
+            if (std::exchange(m_doneLater, false)) engineDone();
+        }
     }
     updateState();
 }
@@ -148,13 +150,19 @@ void RunRecord::begin(const Json& spec) {
     m_path.clear();
     m_spec = spec;
     m_live = m_caughtUp = true;
-    m_held = m_gone = m_history = false;
+    m_held = m_gone = m_history = m_doneLater = false;
+    m_later.clear();
     m_log.clear();
     heard();
     updateState();
 }
 
 void RunRecord::goOn() {
+    if (std::exchange(m_doneLater, false)) {
+        // Again, before the history was read: it is the same history.
+        m_dirtyStructure = true;
+        return updateState();
+    }
     if (m_live || !m_follower) return;
     m_follower->readUpTo(m_follower->size());
     m_live = m_history = true;
@@ -171,13 +179,12 @@ void RunRecord::goOn() {
     updateState();
 }
 
-void RunRecord::later(std::function<void()> what) {
-    m_later.push_back(std::move(what));
-}
-
 void RunRecord::apply(const Event& event) {
-    if (m_history) return later([this, event] { apply(event); });
     heard();
+    if (m_history) {
+        m_later.push_back(event);
+        return;
+    }
     if (const auto row = stepRow(event.json)) {
         takeRow(*row);
     } else {
@@ -187,7 +194,6 @@ void RunRecord::apply(const Event& event) {
 }
 
 void RunRecord::asked(RunState state) {
-    if (m_history) return later([this, state] { asked(state); });
     const bool going = m_state == RunState::Running || m_state == RunState::Paused ||
                        m_state == RunState::Pausing || m_state == RunState::Starting;
     if (!m_live || !going) return;
@@ -198,17 +204,16 @@ void RunRecord::asked(RunState state) {
 
 void RunRecord::engineDone() {
     if (!m_live) return;
-    m_live = m_held = false;
     m_asked.reset();
-    if (m_follower) {
-        // What it said while the history was being read is in the file, too, and is read there.
-        m_follower->skipTo(m_history ? RunFollower::kNoLimit : m_follower->size());
-        m_follower->reload();
-    }
-    m_history = false;
-    m_later.clear();
-    m_caughtUp = true;
     m_dirtyStructure = true;
+    m_doneLater = m_history;
+    if (!m_history) {
+        m_live = m_held = false;
+        if (m_follower) {
+            m_follower->skipTo(m_follower->size());
+            m_follower->reload();
+        }
+    }
     updateState();
 }
 
@@ -228,7 +233,9 @@ void RunRecord::updateState() {
     const auto before = m_state;
     const bool ended = m_said == Said::Stopped || m_said == Said::Failed;
     const auto end = m_said == Said::Stopped ? RunState::Stopped : RunState::Failed;
-    if (m_live) {
+    if (m_live && m_doneLater) {
+        m_state = RunState::Interrupted;
+    } else if (m_live) {
         if (m_said == Said::Finished)
             m_state = RunState::Finished;
         else if (ended)
@@ -283,7 +290,7 @@ QString RunRecord::name() const {
 }
 
 bool RunRecord::resumable() const {
-    return !m_path.empty() && m_isRun && !m_gone && !m_live && !m_held &&
+    return !m_path.empty() && m_isRun && !m_gone && !live() && !m_held &&
            (m_state == RunState::Stopped || m_state == RunState::Interrupted || m_state == RunState::Failed);
 }
 

@@ -6,7 +6,6 @@
 #include <QStringList>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -65,7 +64,7 @@ class RunRecord : public QObject {
     /// Our engine is done with it, or its process is gone: what it has not said to have ended is interrupted,
     /// at once. The directory is followed from here.
     void engineDone();
-    bool live() const { return m_live; }  ///< our engine runs it
+    bool live() const { return m_live && !m_doneLater; }  ///< our engine runs it
     /// Says changed() if something is different since the last time.
     void flush();
 
@@ -138,7 +137,6 @@ class RunRecord : public QObject {
     void heard();
     void updateState();
     QString currentProblem() const;
-    void later(std::function<void()> what);
 
     std::filesystem::path m_path;
     std::unique_ptr<RunFollower> m_follower;
@@ -147,9 +145,9 @@ class RunRecord : public QObject {
     Said m_said = Said::Nothing, m_saidBefore = Said::Nothing;
     std::optional<RunState> m_asked;
     bool m_live = false, m_held = false, m_caughtUp = false, m_gone = false, m_isRun = true;
-    /// What our engine said while history was still being read.
-    bool m_history = false;
-    std::vector<std::function<void()>> m_later;
+    /// History is still being read: what our engine said since then waits for it, and so does its end.
+    bool m_history = false, m_doneLater = false;
+    std::vector<Event> m_later;
 
     Json m_spec, m_options;
     StepSeries m_steps, m_ghost;

@@ -192,9 +192,9 @@ void Workspace::takeEvent(const Event& event) {
         if (!event.json.contains("version")) runEnded();
         return;
     }
-    if (const auto refused = textAt(event.json, "command"); event.type == "error" && !refused.isEmpty()) {
+    if (event.type == "error" && event.json.contains("command")) {
         // An answer to a command: it says nothing of a run that is going on.
-        if (refused == "start" && m_running->state() == RunState::Starting) {
+        if (textAt(event.json, "command") == "start" && m_running->state() == RunState::Starting) {
             m_running->apply(event);
             runEnded();
         }
