@@ -75,6 +75,19 @@ std::string readText(const std::vector<std::filesystem::path>& files) {
     return text;
 }
 
+std::string joinedAsPublished(std::string_view text) {
+    std::string joined;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const auto end = text.find('\n', begin);
+        const auto next = end == std::string_view::npos ? text.size() : end + 1;
+        const auto line = text.substr(begin, next - begin);
+        if (begin > 0) joined += "\n\n";
+        if (line.find_first_not_of(" \t\r\n\v\f") != std::string_view::npos) joined += line;
+        begin = next;
+    }
+    return joined;
+}
+
 TokenCorpus tokenizeCorpus(const Tokenizer& tokenizer, const std::vector<std::filesystem::path>& files,
                            CorpusPart part, std::int64_t minimumTokens) {
     const auto text = readText(files.empty() ? std::vector{defaultText(part)} : files);

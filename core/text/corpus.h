@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/text/tokenizer.h"
@@ -19,6 +20,10 @@ std::filesystem::path defaultText(CorpusPart part);
 /// Reads UTF-8 text or JSON lines (field "text", recognised by the extensions .jsonl, .json or .ndjson),
 /// joined by blank lines. Throws Error with file and line on invalid UTF-8 or a line without the field.
 std::string readText(const std::vector<std::filesystem::path>& files);
+
+/// A text as the published tables of perplexity read it: its lines, each with its own line end and those of
+/// white space alone emptied, joined by two newlines (the rows of the `wikitext` data set).
+std::string joinedAsPublished(std::string_view text);
 
 /// A tokenised corpus, and windows of it.
 struct TokenCorpus {

@@ -27,8 +27,11 @@ Json preTokenizerNamed(const std::string& name, const std::string& where) {
                        {"trim_offsets", true},
                        {"use_regex", false}}}}};
     };
-    if (name == "gpt-2" || name == "default") return byteLevel;
-    if (name == "smollm" || name == "starcoder" || name == "refact" || name == "command-r")
+    // SmolLM's own tokenizer.json cuts at every digit, too. Its vocabulary has no merge across decimal
+    // digits, so that this shows in numerals such as U+00BD alone, where `transformers`, our reference for
+    // this file, reads it without.
+    if (name == "gpt-2" || name == "default" || name == "smollm") return byteLevel;
+    if (name == "starcoder" || name == "refact" || name == "command-r")
         return {{"type", "Sequence"}, {"pretokenizers", {digits, byteLevel}}};
     if (name == "llama-bpe" || name == "llama3")
         return split(

@@ -1,12 +1,16 @@
+#include <functional>
 #include <random>
+#include <sstream>
 
 #include "core/base/file_io.h"
+#include "core/base/sha256.h"
 #include "core/formats/gguf.h"
 #include "core/formats/model_files.h"
 #include "core/session/model_catalogue.h"
 #include "core/text/bpe_trainer.h"
 #include "core/text/corpus.h"
 #include "core/text/tokenizer.h"
+#include "support/model_as_gguf.h"
 #include "support/support.h"
 
 using namespace tessera;
@@ -137,8 +141,111 @@ class TestTokenizer : public QObject {
             std::string::npos);
     }
 
-    /// The whole of WikiText-2's test text with the tokenizer inside SmolLM2's GGUF: as many ids as
-    /// `transformers` makes.
+    /// The starter's tokenizer as a GGUF holds one: the same ids, and out of it a tokenizer.json that makes
+    /// the same ids once more.
+    void insideAGguf() {
+        const auto original = loadTokenizerJson(kStarter);
+        const auto json = readJsonFile(kStarter);
+        test::GgufWriter writer;
+        test::putTokenizer(writer, json, original->eosToken());
+        writeFileAtomically(m_scratch / "vocabulary.gguf", writer.bytes());
+        const auto inside = loadTokenizerFrom(m_scratch / "vocabulary.gguf");
+        QCOMPARE(inside->vocabSize(), original->vocabSize());
+        QCOMPARE(inside->eosToken(), original->eosToken());
+        QCOMPARE(inside->addsBos(), false);
+        const auto folder = m_scratch / "out";
+        std::filesystem::create_directories(folder);
+        writeFileAtomically(folder / "tokenizer.json", inside->toTokenizerJson().dump());
+        writeFileAtomically(folder / "tokenizer_config.json", inside->toTokenizerConfig().dump());
+        const auto again = loadTokenizerFrom(folder);
+        QCOMPARE(again->eosToken(), original->eosToken());
+        const auto golden = readJsonFile(test::data("text/starter_ids.json"));
+        for (const auto& entry : golden) {
+            const auto text = entry["text"].get<std::string>();
+            const auto ids = entry["ids"].get<std::vector<std::int32_t>>();
+            QCOMPARE(inside->encode(text), ids);
+            QCOMPARE(again->encode(text), ids);
+        }
+        std::mt19937 random(6);
+        for (int i = 0; i < 100; ++i) {
+            const auto text = randomText(random, 100);
+            QCOMPARE(inside->encode(text), original->encode(text));
+            QCOMPARE(again->encode(text), original->encode(text));
+        }
+    }
+
+    /// A GGUF's tokenizer without merges, with a merge of one word, with ids outside: a sentence each.
+    void brokenGgufTokenizers() {
+        const auto load = [&](const std::function<void(test::GgufWriter&)>& add) {
+            test::GgufWriter writer;
+            add(writer);
+            writeFileAtomically(m_scratch / "broken.gguf", writer.bytes());
+            loadTokenizerFrom(m_scratch / "broken.gguf");
+        };
+        const auto begin = [](test::GgufWriter& w) {
+            w.text("tokenizer.ggml.model", "gpt2");
+            w.texts("tokenizer.ggml.tokens", {"a", "b", "ab"});
+        };
+        EXPECT_ERROR(load(begin), Corrupt, "no merges");
+        EXPECT_ERROR(load([&](auto& w) { begin(w), w.texts("tokenizer.ggml.merges", {}); }), Corrupt,
+                     "no merges");
+        EXPECT_ERROR(load([&](auto& w) { begin(w), w.texts("tokenizer.ggml.merges", {"ab"}); }), Corrupt,
+                     "'ab'");
+        EXPECT_ERROR(load([&](auto& w) { begin(w), w.texts("tokenizer.ggml.merges", {"a c"}); }), Corrupt,
+                     "not in the vocabulary");
+        EXPECT_ERROR(load([&](auto& w) {
+                         begin(w), w.texts("tokenizer.ggml.merges", {"a b"});
+                         w.u32("tokenizer.ggml.eos_token_id", 3);
+                     }),
+                     Corrupt, "eos_token_id");
+        EXPECT_ERROR(load([](auto& w) { w.text("tokenizer.ggml.model", "llama"); }), UnsupportedVersion,
+                     "llama");
+        EXPECT_ERROR(load([](auto& w) { w.u32("tokenizer.ggml.model", 1); }), Corrupt,
+                     "tokenizer.ggml.model");
+        EXPECT_ERROR(load([&](auto& w) { begin(w), w.text("tokenizer.ggml.merges", "a b"); }), Corrupt,
+                     "list of texts");
+    }
+
+    /// llama.cpp's vectors for the vocabulary of GPT-2.
+    void gpt2Vectors() {
+        const auto vocabulary = test::evaluationData("tokenizers/ggml-vocab-gpt-2.gguf");
+        if (vocabulary.empty()) QSKIP("the tokenisation vectors are not in TESSERA_TEST_DATA");
+        const auto tokenizer = loadTokenizerFrom(vocabulary);
+        const auto texts = readFile(vocabulary.string() + ".inp"),
+                   wanted = readFile(vocabulary.string() + ".out");
+        const std::string between = "\n__ggml_vocab_test__\n";
+        int checked = 0;
+        std::size_t line = 0;
+        for (std::size_t begin = 0; line < wanted.size(); ++checked) {
+            const auto end = std::min(texts.find(between, begin), texts.size());
+            const auto lineEnd = std::min(wanted.find('\n', line), wanted.size());
+            std::istringstream numbers(wanted.substr(line, lineEnd - line));
+            std::vector<std::int32_t> ids;
+            for (std::int32_t id = 0; numbers >> id;) ids.push_back(id);
+            QVERIFY2(tokenizer->encode(texts.substr(begin, end - begin)) == ids,
+                     qPrintable(QString("text %1").arg(checked)));
+            begin = end + between.size();
+            line = lineEnd + 1;
+        }
+        QVERIFY(checked > 30);
+    }
+
+    /// Lines keep their ends, blank ones are empty: as the rows of the published data set.
+    void publishedProtocol() {
+        QCOMPARE(joinedAsPublished(""), std::string());
+        QCOMPARE(joinedAsPublished("one"), std::string("one"));
+        QCOMPARE(joinedAsPublished("one\n"), std::string("one\n"));
+        QCOMPARE(joinedAsPublished(" \n = T = \n \nbody\n"), std::string("\n\n = T = \n\n\n\n\nbody\n"));
+        const auto text = test::evaluationData("wikitext2/wiki.test.raw"),
+                   vocabulary = test::evaluationData("tokenizers/ggml-vocab-gpt-2.gguf");
+        if (text.empty() || vocabulary.empty()) QSKIP("WikiText-2 is not in TESSERA_TEST_DATA");
+        // The number that every evaluation of GPT-2 on WikiText-2 with transformers begins with.
+        QCOMPARE(loadTokenizerFrom(vocabulary)->encode(joinedAsPublished(readFile(text))).size(),
+                 std::size_t(287644));
+    }
+
+    /// The whole of WikiText-2's test text with the tokenizer inside SmolLM2's GGUF: the ids that
+    /// `transformers` makes; and from the tokenizer.json of an export the same ones.
     void smollmOnWikiText() {
         const auto text = test::evaluationData("wikitext2/wiki.test.raw");
         if (text.empty()) QSKIP("WikiText-2 is not in TESSERA_TEST_DATA");
@@ -147,8 +254,14 @@ class TestTokenizer : public QObject {
         const auto tokenizer = loadTokenizerGguf(*GgufFile::open(model.path()));
         const auto content = readFile(text);
         const auto ids = tokenizer->encode(content);
+        const auto golden = readJsonFile(test::data("smollm2/golden.json"));
         QCOMPARE(ids.size(), std::size_t(303415));
+        QCOMPARE(golden["ids"].get<std::size_t>(), ids.size());
+        QCOMPARE(sha256Hex(std::as_bytes(std::span(ids))), golden["ids_sha256"].get<std::string>());
         QCOMPARE(tokenizer->decode(ids), content);
+        QCOMPARE(tokenizer->addsBos(), false);
+        writeFileAtomically(m_scratch / "smollm.json", tokenizer->toTokenizerJson().dump());
+        QVERIFY(loadTokenizerJson(m_scratch / "smollm.json")->encode(content) == ids);
     }
 };
 

@@ -1,0 +1,250 @@
+// What makes a run the same run: its spec and its seed, whatever text it is given and however it is cut.
+#include <QtTest>
+#include <fstream>
+
+#include "core/base/error.h"
+#include "core/base/file_io.h"
+#include "core/engine/engine.h"
+#include "core/session/model_catalogue.h"
+#include "core/session/run_directory.h"
+#include "support/numpy.h"
+#include "support/support.h"
+
+using namespace tessera;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Listens, and stops the run once so many learning steps are done.
+struct Listener : EventSink {
+    RunControl& control;
+    int stopAfter;
+    std::vector<Event> events;
+    bool planBeforeFirstStep = false;
+    fs::path plan;
+
+    explicit Listener(RunControl& control, int stopAfter = 0) : control(control), stopAfter(stopAfter) {}
+    void emit(const Event& event) override {
+        if (event.type == "step" && event.json["unit"] == "step") {
+            if (event.json["step"] == 1) planBeforeFirstStep = fs::exists(plan);
+            if (event.json["step"] == stopAfter) control.stop.store(true);
+        }
+        events.push_back(event);
+    }
+};
+
+}  // namespace
+
+class TestRuns : public QObject {
+    Q_OBJECT
+    test::Scratch m_scratch;
+    int m_runs = 0;
+
+    Json spec(const std::string& method, const Json& changes = Json::object(),
+              const Json& set = Json::object()) {
+        const bool learns = method == "leap" || method == "patch-tile";
+        Json json{{"model", "starter"},
+                  {"method", method},
+                  {"sparsity", method == "patch-tile" ? 0.375 : 0.5},
+                  {"text", TESSERA_SOURCE_DIR "/LICENSE"},
+                  {"threads", 2},
+                  {"out", (m_scratch / ("run" + std::to_string(++m_runs))).string()}};
+        if (learns && !changes.contains("minutes")) json["steps"] = 3;
+        json.update(changes);
+        Json all{{"eval_window", 48}, {"eval_windows", 0}};
+        if (method != "magnitude") all.update({{"calibration_windows", 2}, {"calibration_context", 64}});
+        if (learns)
+            all.update({{"context", 32}, {"batch", 1}, {"snapshots", 1}, {"warmup_steps", 0}, {"lr", 0.02}});
+        if (method == "patch-tile") all["tile"] = "64x64";
+        all.update(set);
+        json["set"] = all;
+        return json;
+    }
+    static Json run(const Json& json, int stopAfter = 0, Listener** listening = nullptr) {
+        RunControl control;
+        static std::unique_ptr<Listener> listener;
+        listener = std::make_unique<Listener>(control, stopAfter);
+        listener->plan = fs::path(json["out"].get<std::string>()) / "plan.json";
+        if (listening) *listening = listener.get();
+        return Engine::run(ExperimentSpec::fromJson(json), *listener, control);
+    }
+    static std::string masksOf(const Json& json) {
+        return readFile(fs::path(json["out"].get<std::string>()) / "masks.npz");
+    }
+    static void stopped(const Json& json, int after) { EXPECT_ERROR(run(json, after), Cancelled, "resume"); }
+    static Json resume(const Json& json) {
+        RunControl control;
+        Listener listener(control);
+        return Engine::resume(json["out"].get<std::string>(), listener, control);
+    }
+
+  private Q_SLOTS:
+    void sameSpecSameBytes_data() {
+        QTest::addColumn<QString>("method");
+        QTest::addColumn<QString>("dtype");
+        for (const auto& method : methodDescriptions())
+            for (const char* dtype : {"bf16", "f32"})
+                QTest::addRow("%s, %s", method.name.c_str(), dtype)
+                    << QString::fromStdString(method.name) << dtype;
+    }
+    /// Two runs of one spec leave the same masks.npz to the byte; another seed others where there is noise.
+    void sameSpecSameBytes() {
+        QFETCH(QString, method);
+        QFETCH(QString, dtype);
+        const auto name = method.toStdString();
+        const Json changes{{"dtype", dtype.toStdString()}, {"seed", 11}};
+        // Without a prior every gate is the noise's and the data's.
+        const Json set = name == "leap" || name == "patch-tile" ? Json{{"prior", "none"}} : Json::object();
+        const auto one = spec(name, changes, set), two = spec(name, changes, set);
+        run(one);
+        run(two);
+        QVERIFY(masksOf(one) == masksOf(two));
+        if (set.empty()) return;
+        auto other = spec(name, changes, set);
+        other["seed"] = 12;
+        run(other);
+        QVERIFY(masksOf(one) != masksOf(other));
+    }
+
+    /// With no text named, the installed one: its learning part to calibrate on, its held-out part to
+    /// measure.
+    void theDefaultTextIsUsed() {
+        const auto text = readFile(fs::path(TESSERA_SOURCE_DIR) / "LICENSE");
+        const auto folder = m_scratch / "text";
+        fs::create_directories(folder);
+        writeFileAtomically(folder / "learn.txt", text.substr(0, 20000));
+        writeFileAtomically(folder / "heldout.txt", text.substr(20000));
+        qputenv("TESSERA_TEXT_HOME", QByteArray::fromStdString(folder.string()));
+        auto none = spec("wanda", {}, {{"eval_windows", 2}});
+        none.erase("text");
+        const auto result = run(none);
+        qunsetenv("TESSERA_TEXT_HOME");
+        QVERIFY(result["perplexity"]["text"].get<std::string>().find("held-out part") != std::string::npos);
+        QCOMPARE(result["perplexity"]["windows"].get<int>(), 2);
+        const auto named = spec("wanda", {{"text", (folder / "learn.txt").string()}}),
+                   other = spec("wanda", {{"text", (folder / "heldout.txt").string()}});
+        run(named);
+        run(other);
+        QVERIFY(masksOf(none) == masksOf(named));
+        QVERIFY(masksOf(none) != masksOf(other));
+    }
+
+    void jsonLinesAreTheirTexts() {
+        const auto text = readFile(fs::path(TESSERA_SOURCE_DIR) / "LICENSE").substr(0, 20000);
+        const auto middle = text.find("\n\n", 9000);
+        Json one{{"text", text.substr(0, middle)}, {"meta", 1}}, two{{"text", text.substr(middle + 2)}};
+        writeFileAtomically(m_scratch / "text.jsonl", one.dump() + "\n\n" + two.dump() + "\n");
+        writeFileAtomically(m_scratch / "text.txt", text + "\n\n");
+        const auto lines = spec("wanda", {{"text", (m_scratch / "text.jsonl").string()}}),
+                   plain = spec("wanda", {{"text", {(m_scratch / "text.txt").string()}}});
+        run(lines);
+        run(plain);
+        QVERIFY(masksOf(lines) == masksOf(plain));
+    }
+
+    /// A run goes on with the text and the model that it began with, and with no others.
+    void changedInputsStopAResumption() {
+        const auto text = m_scratch / "changing.txt";
+        const auto original = readFile(fs::path(TESSERA_SOURCE_DIR) / "LICENSE");
+        writeFileAtomically(text, original);
+        const auto model = m_scratch / "model";
+        fs::copy(resolveModel("starter").path, model);
+        const Json changes{{"text", text.string()}, {"model", model.string()}};
+        const auto cut = spec("leap", changes), whole = spec("leap", changes);
+        run(whole);
+        stopped(cut, 2);
+        const auto path = fs::path(cut["out"].get<std::string>());
+        QVERIFY(!fs::exists(path / "masks.npz"));
+        QVERIFY(fs::exists(path / "checkpoints/step-2"));
+
+        writeFileAtomically(text, "A" + original);
+        EXPECT_ERROR(resume(cut), Corrupt, "the text has changed");
+        writeFileAtomically(text, original);
+        auto weights = readFile(model / "model.safetensors");
+        weights.back() = static_cast<char>(weights.back() ^ 1);
+        const auto kept = readFile(model / "model.safetensors");
+        writeFileAtomically(model / "model.safetensors", weights);
+        EXPECT_ERROR(resume(cut), Corrupt, "the model has changed");
+        writeFileAtomically(model / "model.safetensors", kept);
+        const auto result = resume(cut);
+        QCOMPARE(result["steps"].get<int>(), 3);
+        QVERIFY(masksOf(cut) == masksOf(whole));
+    }
+
+    /// Minutes become steps once, written down before the first of them; a resumed run keeps to that.
+    void minutesBecomeStepsOnce() {
+        const auto json = spec("leap", {{"minutes", 0.05}});
+        const auto plan = fs::path(json["out"].get<std::string>()) / "plan.json";
+        Listener* listener = nullptr;
+        EXPECT_ERROR(run(json, 1, &listener), Cancelled, "resume");
+        QVERIFY(listener->planBeforeFirstStep);
+        const auto recorded = readFile(plan);
+        const auto steps = readJsonFile(plan)["steps"].get<std::int64_t>();
+        QVERIFY(steps > 1);
+        QVERIFY(readJsonFile(plan)["measured_step_seconds"].get<double>() > 0);
+        const auto result = resume(json);
+        QCOMPARE(result["steps"].get<std::int64_t>(), steps);
+        QCOMPARE(readFile(plan), recorded);
+        // The same number of steps asked for by number is the same run.
+        auto counted = spec("leap", {{"steps", steps}});
+        run(counted);
+        QVERIFY(masksOf(counted) == masksOf(json));
+    }
+
+    /// The run's mask file is the published one to the letter: read by numpy with allow_pickle=False.
+    void masksAreThePublishedFile_data() {
+        QTest::addColumn<QString>("method");
+        QTest::addColumn<double>("sparsity");
+        QTest::addColumn<QString>("percent");
+        QTest::addColumn<QString>("pattern");
+        QTest::newRow("tiles") << "patch-tile" << 0.45 << "45%"
+                               << "Dense/2:4 tiles";
+        QTest::newRow("2:4") << "wanda" << 0.5 << "50%"
+                             << "2:4";
+    }
+    void masksAreThePublishedFile() {
+        QFETCH(QString, method);
+        QFETCH(double, sparsity);
+        QFETCH(QString, percent);
+        QFETCH(QString, pattern);
+        const auto python = test::numpyPython();
+        if (python.isEmpty()) QSKIP("python3 with numpy is not installed");
+        Json changes{{"sparsity", sparsity}};
+        if (method == "wanda") changes["pattern"] = "2:4";
+        const auto json = spec(method.toStdString(), changes);
+        run(json);
+        const auto said = test::runPython(
+            python, R"(
+import json, sys, numpy as np
+path, method, percent, pattern, config = sys.argv[1:]
+z = np.load(path, allow_pickle=False)
+meta = z['__meta__']
+assert meta.shape == () and meta.dtype.kind == 'U', meta
+meta = json.loads(str(meta))
+for key in ('repo', 'base_model', 'method', 'variant', 'sparsity', 'pattern', 'format', 'measured_sparsity'):
+    assert key in meta, key
+assert meta['method'] == method and meta['sparsity'] == percent and meta['pattern'] == pattern, meta
+config = json.load(open(config))
+names = [f'model.layers.{i}.{part}_proj.weight' for i in range(config['num_hidden_layers'])
+         for part in ('self_attn.q', 'self_attn.k', 'self_attn.v', 'self_attn.o', 'mlp.gate', 'mlp.up', 'mlp.down')]
+assert sorted(z.files) == sorted(names + [n + '.__shape__' for n in names] + ['__meta__'])
+kept = weights = 0
+for name in names:
+    bits, shape = z[name], z[name + '.__shape__']
+    assert bits.dtype == np.uint8 and bits.ndim == 1 and shape.dtype == np.int64 and shape.shape == (2,)
+    rows, cols = shape
+    assert bits.size == (rows * cols + 7) // 8
+    mask = np.unpackbits(bits)[:rows * cols].reshape(rows, cols)
+    groups = mask.reshape(rows, cols // 4, 4).sum(2)
+    assert ((groups == 2) | (groups == 4 if pattern != '2:4' else groups == 2)).all()
+    kept += int(mask.sum()); weights += mask.size
+assert abs(meta['measured_sparsity'] - (1 - kept / weights)) < 1e-12
+)",
+            {QString::fromStdString(json["out"].get<std::string>() + "/masks.npz"), method, percent, pattern,
+             QString::fromStdString((resolveModel("starter").path / "config.json").string())});
+        QVERIFY2(said.isEmpty(), said.constData());
+    }
+};
+
+QTEST_GUILESS_MAIN(TestRuns)
+#include "tst_runs.moc"
