@@ -1,0 +1,140 @@
+#include <QPainter>
+#include <cmath>
+#include <cstring>
+
+#include "ui/inspect/heatmap_view.h"
+#include "ui/widgets/basics.h"
+
+// How the view keeps its image: cells are drawn once, dragging moves them and draws what comes into view, and
+// lines and numbers go on top at every paint.
+
+namespace tessera::ui {
+
+namespace {
+
+constexpr double kMinimapSide = 128;
+
+}  // namespace
+
+void HeatmapView::draw() {
+    const double ratio = devicePixelRatioF();
+    const auto area = mapRect();
+    const QSize size(static_cast<int>(std::ceil(area.width() * ratio)),
+                     static_cast<int>(std::ceil(area.height() * ratio)));
+    const auto& looked = m_navigator.camera();
+    const Camera camera{
+        looked.scaleX * ratio, looked.scaleY * ratio,
+        QPointF(std::round(looked.origin.x() * ratio), std::round(looked.origin.y() * ratio))};
+    m_painted = {looked.scaleX, looked.scaleY, camera.origin / ratio};
+    const ImageKey key{m_navigator.level(),
+                       m_navigator.selected().matrix,
+                       camera.scaleX,
+                       camera.scaleY,
+                       m_range.low,
+                       m_range.high,
+                       m_look,
+                       m_version,
+                       size};
+    if (key == m_key && camera.origin == m_imageOrigin) return;
+    if (m_image.size() != size) m_image = QImage(size, QImage::Format_RGB32);
+    MapPainter painter(m_data, m_look, Theme::instance().tokens());
+    painter.setRange(m_range);
+    if (key == m_key) {
+        const auto by = camera.origin - m_imageOrigin;
+        scrollImage(static_cast<int>(by.x()), static_cast<int>(by.y()), painter, camera, ratio);
+    } else {
+        painter.paint(m_image, m_image.rect(), m_navigator, camera, ratio);
+    }
+    m_key = key;
+    m_imageOrigin = camera.origin;
+}
+
+void HeatmapView::scrollImage(int dx, int dy, const MapPainter& painter, const Camera& camera, double ratio) {
+    const int width = m_image.width(), height = m_image.height();
+    if (std::abs(dx) >= width || std::abs(dy) >= height)
+        return painter.paint(m_image, m_image.rect(), m_navigator, camera, ratio);
+    const auto bytes = static_cast<std::size_t>(width - std::abs(dx)) * sizeof(QRgb);
+    const int from = std::max(0, -dx), to = std::max(0, dx);
+    const auto row = [&](int y) {
+        std::memmove(reinterpret_cast<QRgb*>(m_image.scanLine(y)) + to,
+                     reinterpret_cast<const QRgb*>(m_image.constScanLine(y - dy)) + from, bytes);
+    };
+    if (dy > 0)
+        for (int y = height - 1; y >= dy; --y) row(y);
+    else
+        for (int y = 0; y < height + dy; ++y) row(y);
+    if (dx != 0)
+        painter.paint(m_image, QRect(dx > 0 ? 0 : width + dx, 0, std::abs(dx), height), m_navigator, camera,
+                      ratio);
+    if (dy != 0)
+        painter.paint(m_image, QRect(0, dy > 0 ? 0 : height + dy, width, std::abs(dy)), m_navigator, camera,
+                      ratio);
+}
+
+void HeatmapView::paintEvent(QPaintEvent*) {
+    const auto& tokens = Theme::instance().tokens();
+    QPainter painter(this);
+    painter.fillRect(rect(), tokens.raised);
+    if (!m_navigator.empty() && m_data.frame) {
+        draw();
+        const auto area = mapRect();
+        m_image.setDevicePixelRatio(devicePixelRatioF());
+        painter.drawImage(area.topLeft(), m_image);
+        m_image.setDevicePixelRatio(1);
+        MapPainter cells(m_data, m_look, tokens);
+        cells.setRange(m_range);
+        const MapOverlay overlay(m_data, m_navigator, m_look, tokens, font());
+        painter.save();
+        overlay.paintRulers(painter, m_painted, m_left, m_top);
+        painter.setClipRect(area);
+        painter.translate(area.topLeft());
+        overlay.paint(painter, cells, m_painted);
+        painter.restore();
+        if (m_navigator.level() != Level::Model && m_navigator.zoomedIn()) paintMinimap(painter);
+    }
+    if (hasFocus()) {
+        painter.setPen(QPen(tokens.accent, 1));
+        painter.setBrush(Qt::NoBrush);
+        painter.drawRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5));
+    }
+}
+
+/// The whole matrix in a corner, with a frame around what is in view.
+void HeatmapView::paintMinimap(QPainter& painter) {
+    const auto& tokens = Theme::instance().tokens();
+    const double ratio = devicePixelRatioF();
+    const auto scene = m_navigator.scene();
+    const double scale = kMinimapSide / std::max(scene.width(), scene.height());
+    const QSizeF size(std::max(12.0, scene.width() * scale), std::max(12.0, scene.height() * scale));
+    const QSize pixels(static_cast<int>(size.width() * ratio), static_cast<int>(size.height() * ratio));
+    auto look = m_look;
+    look.colouring = m_look.colouring == Colouring::TileKind || m_data.claimsTiles ? Colouring::TileKind
+                                                                                   : Colouring::TileDensity;
+    const ImageKey key{Level::Matrix, m_navigator.selected().matrix, ratio, 0, 0, 0, look, m_version, pixels};
+    if (key != m_minimapKey) {
+        m_minimap = QImage(pixels, QImage::Format_RGB32);
+        const MapPainter cells(m_data, look, tokens);
+        cells.paintMatrix(m_minimap, m_navigator.selected().matrix);
+        m_minimapKey = key;
+    }
+    const auto area = mapRect();
+    const QRectF box(
+        QPointF(area.right() - size.width() - kGap * 1.5, area.bottom() - size.height() - kGap * 1.5), size);
+    painter.fillRect(box.adjusted(-4, -4, 4, 4), tokens.raised);
+    painter.setPen(QPen(tokens.border, 1));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRect(box.adjusted(-4, -4, 4, 4));
+    painter.drawImage(box, m_minimap);
+    const auto view = m_navigator.visible();
+    QRectF seen(box.x() + view.x() / scene.width() * size.width(),
+                box.y() + view.y() / scene.height() * size.height(),
+                view.width() / scene.width() * size.width(), view.height() / scene.height() * size.height());
+    if (seen.width() < 5) seen.adjust(-2.5, 0, 2.5, 0);
+    if (seen.height() < 5) seen.adjust(0, -2.5, 0, 2.5);
+    painter.setPen(QPen(tokens.raised, 3));
+    painter.drawRect(seen);
+    painter.setPen(QPen(tokens.accent, 1.5));
+    painter.drawRect(seen);
+}
+
+}  // namespace tessera::ui

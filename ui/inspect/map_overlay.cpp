@@ -1,0 +1,294 @@
+#include "ui/inspect/map_overlay.h"
+
+#include <QFontMetricsF>
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "ui/inspect/read_out.h"
+#include "ui/widgets/basics.h"
+
+namespace tessera::ui {
+
+namespace {
+
+constexpr double kTextCell = 44;        ///< a cell of the model has its number from this width on
+constexpr double kTileLine = 10;        ///< tiles have lines from this size on
+constexpr double kGroupLine = 5;        ///< groups of four have lines from this size of a weight on
+constexpr double kViolationLine = 3.5;  ///< and outlines where they are not 2:4
+
+QColor faded(const QColor& colour, double alpha) {
+    QColor made = colour;
+    made.setAlphaF(static_cast<float>(alpha));
+    return made;
+}
+
+/// A whole logical line at a scene's coordinate, sharp at any scale.
+double sharp(double at, const QPainter& painter) {
+    const double ratio = painter.device()->devicePixelRatioF();
+    return std::round(at * ratio) / ratio;
+}
+
+/// 1, 2, 5, 10, ... (or 1, 4, 8, 16, ... for weights): the first that leaves `room` pixels a label.
+std::int64_t labelStep(double unit, double room, bool weights) {
+    std::int64_t step = 1;
+    for (int i = 0; static_cast<double>(step) * unit < room && step < (std::int64_t(1) << 40); ++i)
+        step = weights ? (step == 1 ? 4 : step * 2) : (i % 3 == 1 ? step / 2 * 5 : step * 2);
+    return step;
+}
+
+}  // namespace
+
+MapOverlay::MapOverlay(const MapData& data, const Navigator& navigator, const Look& look,
+                       const ThemeTokens& tokens, const QFont& font)
+    : m_data(data), m_navigator(navigator), m_look(look), m_tokens(tokens), m_font(font) {}
+
+double MapOverlay::valueSide(const QFont& font) {
+    return std::ceil(QFontMetricsF(font).horizontalAdvance(QStringLiteral("−0.00012")) + kGap);
+}
+
+MapOverlay::Window MapOverlay::window(const Camera& camera) const {
+    const auto& info = m_navigator.matrix();
+    const auto low = camera.toScene({0, 0}),
+               high = camera.toScene({m_navigator.viewport().width(), m_navigator.viewport().height()});
+    const auto held = [](double value, std::int64_t size) {
+        return static_cast<std::int64_t>(std::clamp(value, 0.0, static_cast<double>(size)));
+    };
+    return {held(std::floor(low.y()), info.rows), held(std::floor(low.x()), info.cols),
+            held(std::ceil(high.y()), info.rows), held(std::ceil(high.x()), info.cols)};
+}
+
+void MapOverlay::paint(QPainter& painter, const MapPainter& cells, const Camera& camera) const {
+    if (m_navigator.empty() || !m_data.frame) return;
+    painter.setFont(m_font);
+    if (m_navigator.level() == Level::Model) {
+        paintModelText(painter, cells, camera);
+    } else {
+        paintLines(painter, camera);
+        if (m_navigator.level() >= Level::Tile) {
+            if (camera.scaleX >= m_navigator.valueSide() * 0.98) paintValues(painter, cells, camera);
+            if (camera.scaleX >= kViolationLine) paintViolations(painter, camera);
+        }
+    }
+    paintSelection(painter, camera);
+}
+
+void MapOverlay::paintModelText(QPainter& painter, const MapPainter& cells, const Camera& camera) const {
+    const QFontMetricsF metrics(m_font);
+    if (m_look.colouring == Colouring::TileKind || camera.scaleX < kTextCell ||
+        camera.scaleY < metrics.height() * 1.15)
+        return;
+    for (std::size_t i = 0; i < m_data.structure->matrices.size(); ++i) {
+        const auto& info = m_data.structure->matrices[i];
+        double share = m_data.frame->summary[i].density;
+        int decimals = 1;
+        if (m_look.colouring == Colouring::Changed) {
+            if (!m_data.changes || m_data.changes->step != m_data.frame->step) continue;
+            share = static_cast<double>(m_data.changes->changed[i]) / static_cast<double>(info.elements());
+            decimals = 2;
+        }
+        const QRectF cell(camera.toView(info.projection, info.block),
+                          camera.toView(info.projection + 1, info.block + 1));
+        painter.setPen(readableOn(cells.matrixColour(static_cast<int>(i))));
+        painter.drawText(cell, Qt::AlignCenter, percentText(share, decimals));
+    }
+}
+
+void MapOverlay::paintLines(QPainter& painter, const Camera& camera) const {
+    const auto& structure = *m_data.structure;
+    const auto view = window(camera);
+    const auto& info = m_navigator.matrix();
+    const double left = std::max(0.0, camera.toView(0, 0).x()), top = std::max(0.0, camera.toView(0, 0).y()),
+                 right = std::min(m_navigator.viewport().width(),
+                                  camera.toView(static_cast<double>(info.cols), 0).x()),
+                 bottom = std::min(m_navigator.viewport().height(),
+                                   camera.toView(0, static_cast<double>(info.rows)).y());
+    const double ratio = painter.device()->devicePixelRatioF();
+    const auto down = [&](std::int64_t col, double width) {
+        const double x = sharp(camera.toView(static_cast<double>(col), 0).x(), painter) - width / 2;
+        painter.fillRect(QRectF(x, top, width, bottom - top), painter.brush());
+    };
+    const auto across = [&](std::int64_t row, double width) {
+        const double y = sharp(camera.toView(0, static_cast<double>(row)).y(), painter) - width / 2;
+        painter.fillRect(QRectF(left, y, right - left, width), painter.brush());
+    };
+    const bool near = m_navigator.level() >= Level::Tile;
+    // Lines have the colour of the page behind the map, so that cells look cut apart and keep their own
+    // colour.
+    if (near && camera.scaleX >= kGroupLine) {
+        const double width = camera.scaleX >= 16 ? std::max(1.0, std::round(2 * ratio) / ratio) : 1 / ratio;
+        painter.setBrush(faded(m_tokens.raised, camera.scaleX >= 9 ? 1 : 0.65));
+        for (auto col = (view.left / 4 + 1) * 4; col < view.right; col += 4) down(col, width);
+        if (camera.scaleX >= 9) {
+            painter.setBrush(faded(m_tokens.raised, camera.scaleX >= 16 ? 0.9 : 0.55));
+            for (auto row = view.top + 1; row < view.bottom; ++row) across(row, 1 / ratio);
+        }
+        if (camera.scaleX >= 16) {
+            painter.setBrush(faded(m_tokens.raised, 0.5));
+            for (auto col = view.left + 1; col < view.right; ++col)
+                if (col % 4 != 0) down(col, 1 / ratio);
+        }
+    }
+    if (camera.scaleX * static_cast<double>(structure.tileCols) < kTileLine ||
+        camera.scaleY * static_cast<double>(structure.tileRows) < kTileLine)
+        return;
+    const double width =
+        near ? std::max(2.0, std::round(3 * ratio) / ratio) : std::max(1.0, std::round(ratio) / ratio);
+    painter.setBrush(m_tokens.raised);
+    for (auto col = (view.left / structure.tileCols + 1) * structure.tileCols; col < view.right;
+         col += structure.tileCols)
+        down(col, width);
+    for (auto row = (view.top / structure.tileRows + 1) * structure.tileRows; row < view.bottom;
+         row += structure.tileRows)
+        across(row, width);
+}
+
+void MapOverlay::paintValues(QPainter& painter, const MapPainter& cells, const Camera& camera) const {
+    const int matrix = m_navigator.selected().matrix;
+    const auto* detail = m_data.detailOf(matrix);
+    if (!detail) return;
+    const auto& structure = *m_data.structure;
+    const auto view = window(camera);
+    QFont strong = m_font, struck = m_font;
+    const double grown = std::clamp(camera.scaleX / m_navigator.valueSide(), 1.0, 1.4);
+    strong.setPointSizeF(m_font.pointSizeF() * grown);
+    strong.setWeight(QFont::DemiBold);
+    struck.setPointSizeF(m_font.pointSizeF() * grown);
+    struck.setStrikeOut(true);
+    for (auto row = view.top; row < view.bottom; ++row)
+        for (auto col = view.left; col < view.right; ++col) {
+            const auto* values = m_data.valuesOf(matrix, row / structure.tileRows, col / structure.tileCols);
+            if (!values || values->weights.empty()) continue;
+            const QRectF cell(camera.toView(static_cast<double>(col), static_cast<double>(row)),
+                              camera.toView(static_cast<double>(col + 1), static_cast<double>(row + 1)));
+            const bool kept = detail->mask.keeps(row * detail->mask.cols + col);
+            const auto back = cells.weightBackground(matrix, row, col);
+            painter.setFont(kept ? strong : struck);
+            painter.setPen(back == m_tokens.paper.rgb() ? m_tokens.textMuted : readableOn(back));
+            painter.drawText(cell, Qt::AlignCenter,
+                             weightText(static_cast<double>(values->weight(row, col))));
+        }
+}
+
+void MapOverlay::paintViolations(QPainter& painter, const Camera& camera) const {
+    const int matrix = m_navigator.selected().matrix;
+    const auto view = window(camera);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(m_tokens.bad, 2));
+    for (auto row = view.top; row < view.bottom; ++row)
+        for (auto col = view.left / 4 * 4; col < view.right; col += 4)
+            if (m_data.violates(matrix, row, col))
+                painter.drawRect(
+                    QRectF(camera.toView(static_cast<double>(col), static_cast<double>(row)),
+                           camera.toView(static_cast<double>(col + 4), static_cast<double>(row + 1)))
+                        .adjusted(1, 1, -1, -1));
+}
+
+void MapOverlay::paintSelection(QPainter& painter, const Camera& camera) const {
+    const auto& place = m_navigator.selected();
+    const auto& structure = *m_data.structure;
+    const auto& info = m_navigator.matrix();
+    const auto rectOf = [&](double left, double top, double width, double height) {
+        return QRectF(camera.toView(left, top), camera.toView(left + width, top + height));
+    };
+    const auto frame = [&](QRectF rect, const QColor& colour, double width) {
+        const double least = width * 3;
+        if (rect.width() < least) rect.adjust(-(least - rect.width()) / 2, 0, (least - rect.width()) / 2, 0);
+        if (rect.height() < least)
+            rect.adjust(0, -(least - rect.height()) / 2, 0, (least - rect.height()) / 2);
+        painter.setBrush(Qt::NoBrush);
+        // A rim of the page's colour keeps the frame visible on every cell.
+        painter.setPen(QPen(m_tokens.raised, width + 2));
+        painter.drawRect(rect);
+        painter.setPen(QPen(colour, width));
+        painter.drawRect(rect);
+    };
+    const auto tileLeft = m_navigator.tileCol() * structure.tileCols,
+               tileTop = m_navigator.tileRow() * structure.tileRows;
+    const auto tile = rectOf(static_cast<double>(tileLeft), static_cast<double>(tileTop),
+                             static_cast<double>(std::min(structure.tileCols, info.cols - tileLeft)),
+                             static_cast<double>(std::min(structure.tileRows, info.rows - tileTop)));
+    switch (m_navigator.level()) {
+        case Level::Model:
+            return frame(rectOf(info.projection, info.block, 1, 1).adjusted(1, 1, -1, -1), m_tokens.accent,
+                         2);
+        case Level::Matrix:
+            return frame(tile, m_tokens.accent, 2);
+        case Level::Tile:
+            painter.setBrush(Qt::NoBrush);
+            painter.setPen(QPen(m_tokens.accent, 1));
+            painter.drawRect(tile);
+            return frame(rectOf(static_cast<double>(place.col), static_cast<double>(place.row), 1, 1),
+                         m_tokens.accent, 2);
+        case Level::Group: {
+            const auto first = place.col / 4 * 4;
+            const auto width = static_cast<double>(std::min<std::int64_t>(4, info.cols - first));
+            frame(rectOf(static_cast<double>(first), static_cast<double>(place.row), width, 1),
+                  m_tokens.accent, 2);
+            painter.setBrush(Qt::NoBrush);
+            painter.setPen(QPen(m_tokens.accent, 1, Qt::DashLine));
+            painter.drawRect(rectOf(static_cast<double>(place.col), static_cast<double>(place.row), 1, 1)
+                                 .adjusted(4, 4, -4, -4));
+        }
+    }
+}
+
+void MapOverlay::paintRulers(QPainter& painter, const Camera& camera, double left, double top) const {
+    if (m_navigator.empty()) return;
+    const QFontMetricsF metrics(m_font);
+    painter.setFont(m_font);
+    const auto level = m_navigator.level();
+    const auto& view = m_navigator.viewport();
+    const auto& structure = *m_data.structure;
+    const auto number = [](std::int64_t value) { return QString::number(value); };
+    const auto draw = [&](bool horizontal, std::int64_t count, double unit, std::int64_t step,
+                          std::int64_t selected, const std::function<QString(std::int64_t)>& text,
+                          double size) {
+        const double origin = horizontal ? camera.origin.x() : camera.origin.y();
+        const double length = horizontal ? view.width() : view.height();
+        const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::floor(-origin / unit)));
+        for (auto i = first / step * step; i < count; i += step) {
+            // The last cell may be ragged: its middle is nearer.
+            const double from = origin + static_cast<double>(i) * unit,
+                         to = std::min(from + unit, origin + size), middle = (from + to) / 2;
+            if (middle > length) break;
+            if (middle < 0) continue;
+            painter.setPen(i == selected ? m_tokens.text : m_tokens.textMuted);
+            const QRectF box = horizontal
+                                   ? QRectF(middle - 60, 0, 120, top - 3)
+                                   : QRectF(0, middle - metrics.height(), left - 6, metrics.height() * 2);
+            painter.drawText(
+                horizontal ? box.translated(left, 0) : box.translated(0, top),
+                horizontal ? Qt::AlignHCenter | Qt::AlignBottom : Qt::AlignRight | Qt::AlignVCenter, text(i));
+        }
+    };
+    const double across = metrics.horizontalAdvance(QStringLiteral("00000")) + kGap,
+                 down = metrics.height() * 1.1;
+    if (level == Level::Model) {
+        draw(
+            true, structure.projections.size(), camera.scaleX, 1, m_navigator.matrix().projection,
+            [&](std::int64_t i) { return structure.projections[static_cast<int>(i)]; }, 1e9);
+        draw(false, structure.blocks, camera.scaleY, labelStep(camera.scaleY, down, false),
+             m_navigator.matrix().block, number, 1e9);
+        return;
+    }
+    const auto& info = m_navigator.matrix();
+    const double width = static_cast<double>(info.cols) * camera.scaleX,
+                 height = static_cast<double>(info.rows) * camera.scaleY;
+    if (level == Level::Matrix) {
+        const double tileWidth = camera.scaleX * static_cast<double>(structure.tileCols),
+                     tileHeight = camera.scaleY * static_cast<double>(structure.tileRows);
+        draw(true, structure.gridCols(m_navigator.selected().matrix), tileWidth,
+             labelStep(tileWidth, metrics.horizontalAdvance(QStringLiteral("000")) + kGap / 2, false),
+             m_navigator.tileCol(), number, width);
+        draw(false, structure.gridRows(m_navigator.selected().matrix), tileHeight,
+             labelStep(tileHeight, down, false), m_navigator.tileRow(), number, height);
+        return;
+    }
+    draw(true, info.cols, camera.scaleX, labelStep(camera.scaleX, across, true), m_navigator.selected().col,
+         number, width);
+    draw(false, info.rows, camera.scaleY, labelStep(camera.scaleY, down, true), m_navigator.selected().row,
+         number, height);
+}
+
+}  // namespace tessera::ui

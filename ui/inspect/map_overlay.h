@@ -1,0 +1,44 @@
+#pragma once
+
+#include <QFont>
+#include <QPainter>
+
+#include "ui/inspect/map_painter.h"
+#include "ui/inspect/navigator.h"
+
+namespace tessera::ui {
+
+/// The lines, numbers and marks over a map, in logical pixels of the viewport.
+class MapOverlay {
+  public:
+    MapOverlay(const MapData& data, const Navigator& navigator, const Look& look, const ThemeTokens& tokens,
+               const QFont& font);
+
+    /// Everything inside the viewport, whose corner is at the painter's origin; `camera` is the one that was
+    /// painted with, in logical pixels.
+    void paint(QPainter& painter, const MapPainter& cells, const Camera& camera) const;
+    /// Numbers of rows and columns outside of it: `top` above, `left` beside.
+    void paintRulers(QPainter& painter, const Camera& camera, double left, double top) const;
+
+    static double valueSide(const QFont& font);  ///< Navigator::setValueSide
+
+  private:
+    void paintModelText(QPainter& painter, const MapPainter& cells, const Camera& camera) const;
+    void paintLines(QPainter& painter, const Camera& camera) const;
+    void paintValues(QPainter& painter, const MapPainter& cells, const Camera& camera) const;
+    void paintViolations(QPainter& painter, const Camera& camera) const;
+    void paintSelection(QPainter& painter, const Camera& camera) const;
+
+    struct Window {
+        std::int64_t top, left, bottom, right;  ///< weights in view, half open
+    };
+    Window window(const Camera& camera) const;
+
+    const MapData& m_data;
+    const Navigator& m_navigator;
+    Look m_look;
+    const ThemeTokens& m_tokens;
+    QFont m_font;
+};
+
+}  // namespace tessera::ui
