@@ -4,6 +4,7 @@
 #include "app/cli/console.h"
 #include "core/base/error.h"
 #include "core/engine/engine.h"
+#include "core/engine/preflight.h"
 #include "core/session/run_directory.h"
 
 namespace tessera::cli {
@@ -77,9 +78,8 @@ void printResult(const Console& console, const Json& result) {
     console.line("report     " + result.at("run").get<std::string>() + "/report.html");
 }
 
-void addRun(Commands& app, Console& console) {
-    auto* command =
-        addCommand(app, "run", "prune a model: the whole experiment, from load to report", console);
+/// The options that make a specification, the same for all commands that take one.
+std::shared_ptr<RunOptions> addSpecOptions(CLI::App* command) {
     auto options = std::make_shared<RunOptions>();
     command->add_option("spec", options->specFile, "a SPEC.json; options below override its keys")
         ->type_name("SPEC.json");
@@ -101,9 +101,58 @@ void addRun(Commands& app, Console& console) {
     command->add_option("--out", options->out,
                         "folder of the run; a new one below the user's runs if left out");
     command->add_option("--set", options->set, "key=value, see 'tessera-cli options'")->take_all();
+    return options;
+}
+
+void addRun(Commands& app, Console& console) {
+    auto* command =
+        addCommand(app, "run", "prune a model: the whole experiment, from load to report", console);
+    const auto options = addSpecOptions(command);
     command->callback([options, command, &console] {
         EventPrinter printer(console);
         printResult(console, Engine::run(specOf(*options, *command), printer, signalControl()));
+    });
+}
+
+void addPreflight(Commands& app, Console& console) {
+    auto* command =
+        addCommand(app, "preflight",
+                   "what a run would need here: memory, disk, and time from one measured step", console);
+    const auto options = addSpecOptions(command);
+    auto estimate = std::make_shared<bool>(false);
+    command->add_flag("--estimate", *estimate, "measure no step: an estimate at once");
+    command->callback([options, command, estimate, &console] {
+        const auto spec = specOf(*options, *command);
+        const auto found = preflight(
+            spec, !*estimate,
+            [&](const std::string& what) {
+                if (signalControl().stop.load()) signalControl().interrupt.request();
+                console.progress(what);
+            },
+            signalControl().interrupt);
+        console.endProgress();
+        const auto& memory = found.at("memory");
+        const auto& disk = found.at("disk");
+        const auto& seconds = found.at("seconds");
+        const auto sizes = [](const Json& need) {
+            return humanBytes(need.at("needed").get<std::uint64_t>()) + " of " +
+                   humanBytes(need.at("free").get<std::uint64_t>()) + " free (" +
+                   need.at("assumption").get<std::string>() + ")";
+        };
+        console.line("memory  " + sizes(memory));
+        console.line("disk    " + sizes(disk));
+        std::string time = "about " + humanSeconds(seconds.at("total").get<double>());
+        if (seconds.at("steps").is_number())
+            time += ", " + std::to_string(seconds.at("steps").get<std::int64_t>()) + " steps";
+        console.line("time    " + time + " (" + seconds.at("assumption").get<std::string>() + ")");
+        for (const auto& lever : found.at("levers")) {
+            const auto option = lever.at("option").get<std::string>(),
+                       value = lever.at("value").get<std::string>();
+            const bool own = option == "minutes" || option == "dtype";
+            console.line("        " + lever.at("text").get<std::string>() + ": " +
+                         (own ? "--" + option + " " + value : "--set " + option + "=" + value));
+        }
+        console.document(found);
     });
 }
 
@@ -184,6 +233,7 @@ void addRuns(Commands& app, Console& console) {
 
 void addRunCommands(Commands& app, Console& console) {
     addRun(app, console);
+    addPreflight(app, console);
     addResume(app, console);
     addOptions(app, console);
     addRuns(app, console);

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/base/system_info.h"
+#include "core/engine/learn_settings.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
 #include "core/learn/prior.h"
@@ -13,39 +14,6 @@
 namespace tessera {
 
 namespace {
-
-TrainerSettings trainerSettings(const RunContext& context) {
-    const auto& spec = context.spec;
-    const auto& set = spec.set;
-    TrainerSettings s;
-    s.sparsity = spec.sparsity;
-    s.batch = set.integer("batch");
-    s.context = context.window("context");
-    s.accumulate = set.integer("accumulate");
-    s.seed = spec.seed;
-    s.learningRate = set.real("lr");
-    s.learningRateCurve = curveFromName(set.text("lr_schedule"));
-    s.warmupSteps = set.integer("warmup_steps");
-    s.beta1 = set.real("beta1");
-    s.beta2 = set.real("beta2");
-    s.epsilon = set.real("eps");
-    s.weightDecay = set.real("weight_decay");
-    s.clip = set.real("clip");
-    s.kappaStart = set.real("kappa_start");
-    s.kappaEnd = set.real("kappa_end");
-    s.tauStart = set.real("tau_start");
-    s.tauEnd = set.real("tau_end");
-    s.temperatureCurve = curveFromName(set.text("temperature_schedule"));
-    s.lambdaDensity = set.real("lambda_density");
-    s.lambdaWeight = set.real("lambda_weight");
-    s.loss = {set.real("ce_weight"), set.real("kl_weight")};
-    s.centring = set.boolean("centring");
-    const auto scope = set.text("target_scope");
-    s.scope = scope == "block"    ? TargetScope::Block
-              : scope == "matrix" ? TargetScope::Matrix
-                                  : TargetScope::Global;
-    return s;
-}
 
 PriorSettings priorSettings(const ExperimentSpec& spec) {
     const auto& set = spec.set;
@@ -205,7 +173,8 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         const auto timer = context.phase("load");
         if (!context.decoder) context.decoder = Decoder::load(*context.files, context.dtype());
     }
-    MaskTrainer trainer(*context.decoder, std::move(masks), context.learn, trainerSettings(context));
+    MaskTrainer trainer(*context.decoder, std::move(masks), context.learn,
+                        trainerSettings(context.spec, context.files->config()));
     const auto free = freeDiskBytes(context.directory->path());
     if (free < 2 * trainer.stateBytes())
         throw Error(ErrorCode::DiskFull,

@@ -41,23 +41,28 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     const double layers = static_cast<double>(config.layers),
                  vocabulary = static_cast<double>(config.vocabSize);
     const bool learns = methodNamed(spec.method).learns;
+    // A default longer than what the model reads is cut to it.
+    const auto window = [&](const char* option) {
+        return config.maxPositions > 0 ? std::min(set.integer(option), config.maxPositions)
+                                       : set.integer(option);
+    };
 
     Requirements needs;
     // Every run measures the dense and the masked model in the end: both in memory, logits of one window.
-    const double evaluation = (all + prunable) * element +
-                              static_cast<double>(set.integer("eval_window")) * vocabulary * element * 2;
-    double calibration = 0, operations = 0;
+    const double evaluation =
+        (all + prunable) * element + static_cast<double>(window("eval_window")) * vocabulary * element * 2;
+    double calibration = 0, priorOperations = 0, learnOperations = 0;
     if (spec.method != "magnitude") {
         const double tokens =
-            static_cast<double>(set.integer("calibration_windows") * set.integer("calibration_context"));
+            static_cast<double>(set.integer("calibration_windows") * window("calibration_context"));
         calibration = tokens * hidden * element + 3 * prunable / layers * 4 +
                       tokens / std::max<double>(1, static_cast<double>(set.integer("calibration_windows"))) *
                           (3 * hidden + 3 * inner) * 4;
-        operations += 4 * prunable * tokens;
+        priorOperations = 4 * prunable * tokens;
     }
     double learning = 0;
     if (learns) {
-        const double tokens = static_cast<double>(set.integer("batch") * set.integer("context"));
+        const double tokens = static_cast<double>(set.integer("batch") * window("context"));
         const bool patch = spec.method == "patch-tile";
         const bool accumulates = set.integer("accumulate") > 1 || set.real("clip") > 0;
         const bool teacher = set.real("kl_weight") > 0;
@@ -69,17 +74,23 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
             spec.steps ? static_cast<double>(*spec.steps) : static_cast<double>(defaultSteps(config));
         const double perStep = static_cast<double>(set.integer("accumulate")) * tokens *
                                (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3));
-        operations += steps * perStep;
+        learnOperations = steps * perStep;
         needs.diskBytes =
             static_cast<std::uint64_t>(2 * prunable * (patch ? 0.01 : 12.0) + 22 * prunable / 8);
     } else {
         needs.diskBytes = static_cast<std::uint64_t>(prunable / 4);
     }
-    operations += 4 * all * static_cast<double>(set.integer("eval_window") * set.integer("eval_windows"));
+    const double evaluateOperations =
+        4 * all * static_cast<double>(window("eval_window") * set.integer("eval_windows"));
     needs.bytes = static_cast<std::uint64_t>(kProgramBytes + std::max({evaluation, calibration, learning}));
     // Attention, losses and kernels take about as long again as half of the products.
-    if (productRate > 0) needs.seconds = operations / productRate * 1.5;
-    if (learns && spec.minutes) needs.seconds = *spec.minutes * 60 * 1.1;
+    if (productRate > 0) {
+        needs.priorSeconds = priorOperations / productRate * 1.5;
+        needs.learnSeconds = learnOperations / productRate * 1.5;
+        needs.evaluateSeconds = evaluateOperations / productRate * 1.5;
+    }
+    if (learns && spec.minutes) needs.learnSeconds = *spec.minutes * 60;
+    needs.seconds = needs.priorSeconds + needs.learnSeconds + needs.evaluateSeconds;
     return needs;
 }
 

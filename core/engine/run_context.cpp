@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/engine/learn_settings.h"
 #include "core/session/tile_map.h"
 
 namespace tessera {
@@ -22,14 +23,7 @@ RunContext::PhaseTimer::~PhaseTimer() {
 }
 
 std::int64_t RunContext::window(const std::string& option) const {
-    const auto asked = spec.set.integer(option), most = files->config().maxPositions;
-    if (most <= 0 || asked <= most) return asked;
-    if (spec.set.isSet(option))
-        throw Error(ErrorCode::InvalidInput,
-                    "the model reads at most " + std::to_string(most) + " tokens, " + std::to_string(asked) +
-                        " are asked for",
-                    option, {{"give at most " + std::to_string(most), option, std::to_string(most)}});
-    return most;
+    return windowLength(spec, files->config(), option);
 }
 
 void RunContext::waitWhilePaused() {
