@@ -27,7 +27,9 @@ CurvePlot::CurvePlot(QWidget* parent) : QWidget(parent), m(std::make_unique<Priv
     setFocusProxy(m->canvas);
     m->margins = new QCPMarginGroup(m->canvas);
     m->xTitle = tr("Step");
-    m->xText = [this](double x) { return m->xTitle.toLower() + QLatin1Char(' ') + numberText(x, 7); };
+    m->xText = [this](double x) {
+        return m->xTitle.toLower() + QLatin1Char(' ') + QString::number(x, 'g', 9);
+    };
     m->fileName = QStringLiteral("curves");
 
     m->pill = plainButton(tr("Follow (F)"), {}, this);
@@ -355,13 +357,16 @@ QString CurvePlot::summary() const {
         if (last >= data.index().size() || curve->style.kind == CurveKind::Ghost) continue;
         const auto points = data.points();
         const double x = points.x[last], y = points.y[last];
-        QString part = tr("%1 %2 at %3").arg(curve->style.name, m->textOf(*curve, y), m->xText(x));
+        const auto text = [&](double value) {
+            return curve->style.text ? curve->style.text(value) : QString::number(value, 'g', 4);
+        };
+        QString part = tr("%1 %2 at %3").arg(curve->style.name, text(y), m->xText(x));
         const auto earlier = data.nearest(x - 500);
         const double change = y - points.y[earlier];
         if (earlier < last && std::isfinite(change))
             part += tr(", %1 %2 over the last %3")
-                        .arg(change < 0 ? tr("down") : tr("up"), m->textOf(*curve, std::abs(change)),
-                             numberText(x - points.x[earlier]));
+                        .arg(change < 0 ? tr("down") : tr("up"), text(std::abs(change)),
+                             QString::number(x - points.x[earlier], 'g', 6));
         parts.append(part);
     }
     return parts.isEmpty() ? tr("No points yet.") : parts.join(QStringLiteral("; ")) + QLatin1Char('.');

@@ -79,6 +79,13 @@ struct Shown {
     QImage picture() { return plot.canvas()->toPixmap(640, 320, 1.0).toImage(); }
 };
 
+/// The pointer, wherever the display's own is.
+void movePointer(CurvePlot& plot, const QPoint& to, Qt::MouseButtons buttons = Qt::NoButton) {
+    QMouseEvent move(QEvent::MouseMove, to, plot.canvas()->mapToGlobal(to), Qt::NoButton, buttons,
+                     Qt::NoModifier);
+    QCoreApplication::sendEvent(plot.canvas(), &move);
+}
+
 int columnsOf(const QImage& image, QRgb colour) {
     int count = 0;
     for (int x = 0; x < image.width(); ++x)
@@ -293,7 +300,7 @@ class CurvePlotTest : public QObject {
         QVERIFY(shown.plot.xRange().second >= 999);
         // Dragging moves the curve with the pointer.
         QTest::mousePress(shown.plot.canvas(), Qt::LeftButton, Qt::NoModifier, centre);
-        QTest::mouseMove(shown.plot.canvas(), centre + QPoint(100, 0));
+        movePointer(shown.plot, centre + QPoint(100, 0), Qt::LeftButton);
         QTest::mouseRelease(shown.plot.canvas(), Qt::LeftButton, Qt::NoModifier, centre + QPoint(100, 0));
         QVERIFY(!shown.plot.following());
         QVERIFY(shown.plot.xRange().first < -100);
@@ -413,7 +420,7 @@ class CurvePlotTest : public QObject {
         shown.settle();
         QSignalSpy moved(&shown.plot, &CurvePlot::crosshairMoved);
         auto* axis = shown.plot.panelRect(0)->axis(QCPAxis::atBottom);
-        QTest::mouseMove(shown.plot.canvas(), {static_cast<int>(axis->coordToPixel(7.1)), 150});
+        movePointer(shown.plot, {static_cast<int>(axis->coordToPixel(7.1)), 150});
         QVERIFY(!moved.isEmpty());
         QVERIFY(std::abs(shown.plot.crosshair().value() - 7.1) < 0.1);
         QCOMPARE(shown.plot.valueAt(curve, *shown.plot.crosshair()), 107.0);
