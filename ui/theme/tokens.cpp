@@ -112,6 +112,12 @@ QToolButton { border: 1px solid transparent; border-radius: 6px; padding: 4px; }
 QToolButton:hover { background: @hover; }
 QToolButton:pressed, QToolButton:checked { background: @selected; }
 QToolButton:focus { border-color: @accent; }
+QToolButton[look="search"] { background: @field; border: 1px solid @line; color: @muted; padding: 3px 10px; }
+QToolButton[look="search"]:hover, QToolButton[look="search"]:focus { border-color: @accent; }
+#rail { background: @surface; border: none; border-right: 1px solid @border; }
+#rail QToolButton { color: @muted; padding: 7px 4px 6px 4px; border-radius: 8px; }
+#rail QToolButton:hover { color: @text; }
+#rail QToolButton:checked { color: @accent; font-weight: 600; }
 QToolButton:disabled { color: @disabled; }
 QToolButton::menu-indicator { image: none; }
 QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QAbstractSpinBox { background: @field; border: 1px solid @line; border-radius: 6px; selection-background-color: @accent; selection-color: @onAccent; }

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "ui/shell/popup.h"
+
+namespace tessera::ui {
+
+class Actions;
+
+/// Every action with its keys, group by group (F1).
+Popup* shortcutSheet(const Actions& actions, QWidget* window);
+/// What this program is, its version, and whose work it stands on.
+Popup* aboutSheet(QWidget* window);
+
+}  // namespace tessera::ui
