@@ -52,6 +52,9 @@ void Workspace::makeActions() {
             m_actions->add(id, tr("Run"), tr(text), QKeySequence(QString::fromLatin1(shortcut)), icon);
         connect(action, &QAction::triggered, this, act);
     };
+    auto* fresh = m_actions->add("run.new", tr("Run"), tr("Set up a new run"),
+                                 QKeySequence(QStringLiteral("Ctrl+N")), "plus");
+    connect(fresh, &QAction::triggered, this, [this] { draft(); });
     add("run.pause", "Pause the run", "Ctrl+Shift+P", "player-pause", &Workspace::pause);
     add("run.continue", "Continue the paused run", "Ctrl+Shift+G", "player-play", &Workspace::goOn);
     add("run.stop", "Stop the run and keep a checkpoint", "Ctrl+.", "player-stop", &Workspace::stop);
@@ -100,6 +103,22 @@ void Workspace::setCurrent(const Record& record) {
     Q_EMIT currentChanged();
 }
 
+void Workspace::draft(const QString& model, const Json& spec) {
+    if (!model.isEmpty()) chooseModel(model);
+    setDrafting(true);
+    if (spec.is_object()) {
+        m_draftSpec = spec;
+        Q_EMIT draftWanted();
+    }
+    goTo(PageId::Run);
+}
+
+void Workspace::setDrafting(bool drafting) {
+    if (drafting == m_drafting) return;
+    m_drafting = drafting;
+    Q_EMIT draftingChanged();
+}
+
 void Workspace::setRunning(const Record& record) {
     if (record == m_running) return;
     m_retired.push_back(m_running);
@@ -120,6 +139,7 @@ void Workspace::tick() {
 }
 
 void Workspace::open(const fs::path& run) {
+    setDrafting(false);
     const auto path = absolutePath(run);
     if (m_running && m_running->path() == path) return setCurrent(m_running);
     if (m_current && m_current->path() == path && m_current->problem().isEmpty()) return;
@@ -142,6 +162,7 @@ bool Workspace::engineFree() {
 
 void Workspace::start(const Json& spec) {
     if (!engineFree()) return;
+    setDrafting(false);
     const auto record = makeRecord();
     record->begin(spec);
     setRunning(record);
@@ -152,6 +173,7 @@ void Workspace::resume(const fs::path& run) {
     const auto path = absolutePath(run);
     if (m_running && m_running->path() == path) return setCurrent(m_running);
     if (!engineFree()) return;
+    setDrafting(false);
     auto record = m_current && m_current->path() == path ? m_current
                   : m_lost && m_lost->path() == path     ? m_lost
                                                          : makeRecord();

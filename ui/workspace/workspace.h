@@ -22,8 +22,9 @@ class RunRecord;
 /// What all pages share: the runs and models on this machine, the run being looked at, the engine. Owned by
 /// the main window; GUI thread only. Pages talk to each other through its signals alone.
 ///
-/// It makes the actions that act on records: run.pause, run.continue and run.stop (on running()), run.resume
-/// (on the run whose engine just died, else on current()). They are enabled where they can be carried out.
+/// It makes the action run.new (to the form) and those that act on records: run.pause, run.continue and
+/// run.stop (on running()), run.resume (on the run whose engine just died, else on current()). They are
+/// enabled where they can be carried out.
 class Workspace : public QObject {
     Q_OBJECT
   public:
@@ -60,6 +61,16 @@ class Workspace : public QObject {
     const QString& chosenModel() const { return m_chosenModel; }
     void chooseModel(const QString& model);
 
+    /// Whether the Run page shows the form for a new run instead of current(). So until a run is opened,
+    /// started or gone on with, and again after draft().
+    bool drafting() const { return m_drafting; }
+    /// A new run is to be set up: to the form, with this model, or with a whole specification to begin from
+    /// ("run again with ..."), where it is an object.
+    void draft(const QString& model = {}, const Json& spec = nullptr);
+    const Json& draftSpec() const { return m_draftSpec; }  ///< of the last draft() that had one; else null
+    /// Back from the form to current().
+    void setDrafting(bool drafting);
+
     void goTo(PageId page) { Q_EMIT pageWanted(page); }
     /// A calm sentence across the top of the page: never a modal box. `action` (an id of Actions) adds a
     /// button.
@@ -72,6 +83,9 @@ class Workspace : public QObject {
     /// of the form where it is one ("sparsity", "steps", an option's key).
     void startRefused(const tessera::Json& error);
     void chosenModelChanged();
+    void draftingChanged();
+    /// The form is to be filled from draftSpec().
+    void draftWanted();
     void pageWanted(tessera::ui::PageId page);
     void told(const QString& sentence, bool bad, const QString& action);
 
@@ -98,6 +112,8 @@ class Workspace : public QObject {
     std::vector<Record> m_retired;  ///< gone from here, but someone up the stack may still be in one
     QTimer m_timer;
     QString m_chosenModel;
+    Json m_draftSpec;
+    bool m_drafting = true;
 };
 
 }  // namespace tessera::ui
