@@ -41,7 +41,7 @@ QToolButton* railButton(PageId id, QWidget* rail) {
     const PageDescription page = pageDescription(id);
     auto* button = new QToolButton(rail);
     button->setText(QObject::tr(page.title));
-    button->setIcon(themedIcon(QLatin1String(page.icon)));
+    button->setIcon(themedIcon(QLatin1String(page.icon), &ThemeTokens::textMuted));
     button->setToolButtonStyle(Qt::ToolButtonTextUnderIcon);
     button->setCheckable(true);
     button->setAutoRaise(true);

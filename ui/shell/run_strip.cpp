@@ -130,7 +130,7 @@ QString etaText(double low, double high) {
 RunStrip::RunStrip(Workspace& workspace, QWidget* parent) : QWidget(parent), m_workspace(workspace) {
     setAccessibleName(tr("Current run"));
     auto* row = new QHBoxLayout(this);
-    row->setContentsMargins(kGap + kGap / 2, 3, kGap, 3);
+    row->setContentsMargins(kGap + kGap / 2, 3, kGap + kGap / 2, 3);
     row->setSpacing(kGap + kGap / 2);
     m_mark = new IconMark(this);
     m_state = new QLabel(this);
@@ -177,8 +177,9 @@ RunStrip::RunStrip(Workspace& workspace, QWidget* parent) : QWidget(parent), m_w
         row->addWidget(button);
         m_buttons.push_back(button);
     }
+    m_name->setText(QStringLiteral("name"));
     // As tall with buttons as without, so that the page above never moves.
-    setMinimumHeight(fontMetrics().height() + kGap * 2);
+    setMinimumHeight(m_name->sizeHint().height() + 6);
     // What it shows decides nothing about the window's width.
     setMinimumWidth(0);
     setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);

@@ -68,8 +68,8 @@ class TintedIcon : public QIconEngine {
             grey.setAlphaF(0.5F);
             return grey;
         }
-        if (m_tint) return tokens.*m_tint;
-        return state == QIcon::On ? tokens.accent : tokens.text;
+        if (state == QIcon::On) return tokens.accent;
+        return m_tint ? tokens.*m_tint : tokens.text;
     }
 
     QString m_name;

@@ -11,7 +11,8 @@ namespace tessera::ui {
 /// disabled, in the accent colour when checked; sharp at any scale. It asks the theme each time it is drawn,
 /// so nothing needs to be set anew on Theme::changed(). A name that is not there gives a null icon.
 QIcon themedIcon(const QString& name);
-/// The same in one of the theme's colours, e.g. themedIcon("alert-triangle", &ThemeTokens::warning).
+/// The same in one of the theme's colours where it is neither checked nor disabled, e.g.
+/// themedIcon("alert-triangle", &ThemeTokens::warning).
 QIcon themedIcon(const QString& name, QColor ThemeTokens::*tint);
 
 }  // namespace tessera::ui

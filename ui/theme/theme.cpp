@@ -4,8 +4,7 @@
 #include <QFontDatabase>
 #include <QFontInfo>
 #include <QPalette>
-#include <QPixmapCache>
-#include <QStyle>
+#include <QProxyStyle>
 #include <QStyleFactory>
 #include <QStyleHints>
 #include <QWindow>
@@ -62,6 +61,17 @@ QPalette paletteOf(const ThemeTokens& t) {
     return p;
 }
 
+/// Fusion, without lines under the letters of menus: Alt and the letter work all the same.
+class QuietFusion : public QProxyStyle {
+  public:
+    QuietFusion() : QProxyStyle(QStyleFactory::create(QStringLiteral("Fusion"))) {}
+    int styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget,
+                  QStyleHintReturn* answer) const override {
+        if (hint == SH_UnderlineShortcut) return 0;
+        return QProxyStyle::styleHint(hint, option, widget, answer);
+    }
+};
+
 // Without a desktop that names a font Qt takes DejaVu Sans at 9 points, which is wide and small. A desktop's
 // own choice is left alone.
 void chooseFont() {
@@ -81,7 +91,7 @@ void chooseFont() {
 Theme::Theme(QObject* parent) : QObject(parent) {
     theOne = this;
     chooseFont();
-    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    QApplication::setStyle(new QuietFusion);
     m_systemDark = systemIsDark();
     apply();
     qApp->installEventFilter(this);

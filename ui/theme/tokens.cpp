@@ -83,7 +83,7 @@ QString styleSheet(const ThemeTokens& t) {
     QString sheet = QStringLiteral(R"(
 QToolTip { color: @text; background: @raised; border: 1px solid @border; padding: 4px 6px; }
 QMenuBar { background: @surface; border-bottom: 1px solid @border; padding: 2px 4px; }
-QMenuBar::item { background: transparent; padding: 4px 10px; border-radius: 5px; }
+QMenuBar::item { background: transparent; padding: 8px 10px; border-radius: 5px; }
 QMenuBar::item:selected, QMenuBar::item:pressed { background: @hover; }
 QMenu { background: @raised; border: 1px solid @border; padding: 5px; }
 QMenu::item { padding: 5px 26px 5px 10px; border-radius: 5px; }
@@ -112,7 +112,7 @@ QToolButton { border: 1px solid transparent; border-radius: 6px; padding: 4px; }
 QToolButton:hover { background: @hover; }
 QToolButton:pressed, QToolButton:checked { background: @selected; }
 QToolButton:focus { border-color: @accent; }
-QToolButton[look="search"] { background: @field; border: 1px solid @line; color: @muted; padding: 3px 10px; }
+QToolButton[look="search"] { background: @field; border: 1px solid @line; color: @muted; padding: 5px 10px; }
 QToolButton[look="search"]:hover, QToolButton[look="search"]:focus { border-color: @accent; }
 #rail { background: @surface; border: none; border-right: 1px solid @border; }
 #rail QToolButton { color: @muted; padding: 7px 4px 6px 4px; border-radius: 8px; }
@@ -169,6 +169,7 @@ QScrollBar::handle:horizontal { min-width: 32px; }
 QScrollBar::handle:hover { background: @muted; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QAbstractScrollArea::corner { background: transparent; border: none; }
 QSplitter::handle { background: transparent; }
 QSplitter::handle:hover { background: @line; }
 )");

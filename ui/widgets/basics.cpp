@@ -180,6 +180,7 @@ void Banner::addButton(const QString& text, std::function<void()> pressed) {
     QPushButton* button = plainButton(text, {}, this);
     connect(button, &QPushButton::clicked, this, [pressed = std::move(pressed)] { pressed(); });
     m_buttons->addWidget(button);
+    button->show();
 }
 
 void Banner::clear() {
@@ -221,6 +222,7 @@ QPushButton* EmptyState::addButton(const QString& text, std::function<void()> pr
     connect(button, &QPushButton::clicked, this, [pressed = std::move(pressed)] { pressed(); });
     if (first) m_layout->addSpacing(kGap);
     m_layout->addWidget(button, 0, Qt::AlignHCenter);
+    button->show();
     return button;
 }
 
