@@ -12,7 +12,7 @@ namespace tessera {
 /// did not record, or that was not finite, is NaN and leaves a gap in the figures.
 struct ReportCurves {
     std::vector<double> steps;
-    std::vector<double> loss;          ///< nats a token, with the penalties
+    std::vector<double> loss;          ///< nats a token: cross-entropy and divergence as the run mixes them
     std::vector<double> crossEntropy;  ///< nats a token
     std::vector<double> divergence;    ///< KL to the dense model, nats a token
     std::vector<double> density;       ///< expected fraction of weights kept, 0..1
