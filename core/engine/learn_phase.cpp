@@ -254,7 +254,9 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
     context.tokensTrained =
         steps * trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
     context.emit("phase", {{"phase", "harden"}});
-    return trainer.harden();
+    auto hard = trainer.harden();
+    if (steps == 0) writeMap(context, 0, hard);
+    return hard;
 }
 
 }  // namespace tessera

@@ -145,7 +145,7 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
         }
     }
     if (json.contains("steps") && !json["steps"].is_null())
-        spec.steps = wholeOf(json, "steps", 1, 10'000'000);
+        spec.steps = wholeOf(json, "steps", 0, 10'000'000);
     if (json.contains("minutes") && !json["minutes"].is_null()) {
         spec.minutes = realOf(json, "minutes");
         if (!(*spec.minutes > 0 && *spec.minutes <= 1e6))

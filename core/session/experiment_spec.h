@@ -26,8 +26,8 @@ struct ExperimentSpec {
     std::string method;
     std::string pattern;    ///< "unstructured", "2:4" or any N:M, "tiles"; empty in JSON: the method's own
     double sparsity = 0.5;  ///< fraction of prunable weights that are zero at the end, 0 <= s < 1
-    std::vector<std::string> text;  ///< files; none: the installed default text
-    std::optional<std::int64_t> steps;
+    std::vector<std::string> text;      ///< files; none: the installed default text
+    std::optional<std::int64_t> steps;  ///< 0: the prior alone, hardened
     std::optional<double> minutes;
     std::uint64_t seed = 0;
     int threads = 0;  ///< 0: all cores

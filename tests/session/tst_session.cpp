@@ -53,7 +53,7 @@ class TestSession : public QObject {
                      "makes a sparsity of 0.5");
         EXPECT_ERROR(spec({{"method", "wanda"}, {"steps", 5}}), InvalidInput, "takes no budget");
         EXPECT_ERROR(spec({{"steps", 5}, {"minutes", 5}}), InvalidInput, "both");
-        EXPECT_ERROR(spec({{"steps", 0}}), InvalidInput, "whole number");
+        EXPECT_ERROR(spec({{"steps", -1}}), InvalidInput, "whole number");
         EXPECT_ERROR(spec({{"dtype", "f8"}}), InvalidInput, "f8");
         EXPECT_ERROR(spec({{"set", {{"kapa_start", 3}}}}), InvalidInput, "kappa_start");
         EXPECT_ERROR(spec({{"set", {{"base", "wanda"}}}}), InvalidInput, "has no option \"base\"");
