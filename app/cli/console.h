@@ -17,8 +17,10 @@ struct Console {
     void document(const Json& json) const;
     /// A line for people on standard output; nothing in JSON mode.
     void line(const std::string& text) const;
-    /// Progress on standard error, rewritten in place on a terminal.
-    void progress(const std::string& text) const;
+    /// Progress on standard error, rewritten in place on a terminal; in JSON mode a line
+    /// {"type":"progress","text","done","total"}. `done` of `total` are bytes, windows, rows, ...; a total of
+    /// 0: not known.
+    void progress(const std::string& text, double done = 0, double total = 0) const;
     /// Ends a line that progress() may have left.
     void endProgress() const;
 };
@@ -43,16 +45,11 @@ std::string humanBytes(std::uint64_t bytes);
 std::string humanSeconds(double seconds);
 
 using Commands = CLI::App;
-void addRunCommands(Commands& app, Console& console);      ///< run, resume, options, runs
+void addRunCommands(Commands& app, Console& console);      ///< run, preflight, resume, options, runs
 void addModelCommands(Commands& app, Console& console);    ///< models, info, tokenize
 void addMeasureCommands(Commands& app, Console& console);  ///< eval, bench, generate
 void addExportCommands(Commands& app, Console& console);   ///< export, report
 void addServeCommand(Commands& app, Console& console);     ///< serve
-
-/// Text for a `generate` request {model, masks, prompt, tokens, seed, temperature, greedy, ignore_eos,
-/// threads}; each token's bytes go to `piece`. The document of cli.md's `generate`.
-Json generateText(const Json& request, const std::function<void(const std::string&)>& piece,
-                  const Cancellation& cancellation);
 
 /// A sub-command with --json.
 CLI::App* addCommand(Commands& parent, const std::string& name, const std::string& help, Console& console);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/cli/console.h"
+#include "app/cli/text_generator.h"
 #include "core/base/error.h"
 #include "core/base/system_info.h"
 #include "core/deploy/bench.h"
@@ -17,18 +18,6 @@
 namespace tessera::cli {
 
 namespace {
-
-/// As the published tables read a text: its lines joined by two newlines.
-std::string joinedLines(const std::string& text) {
-    std::string joined;
-    for (std::size_t begin = 0; begin <= text.size();) {
-        const auto end = std::min(text.find('\n', begin), text.size());
-        if (begin > 0) joined += "\n\n";
-        joined.append(text, begin, end - begin);
-        begin = end + 1;
-    }
-    return joined;
-}
 
 /// Puts a measurement into the run it was made of. One that cannot be kept (a read-only disk) is still told.
 void keepBeside(const std::filesystem::path& run, const std::string& what, const Json& document) {
@@ -75,7 +64,7 @@ void addEval(Commands& app, Console& console) {
         std::vector<std::filesystem::path> texts(options->text.begin(), options->text.end());
         if (texts.empty()) texts.push_back(defaultText(CorpusPart::HeldOut));
         auto text = readText(texts);
-        if (options->protocol == "hf") text = joinedLines(text);
+        if (options->protocol == "hf") text = joinedAsPublished(text);
         auto ids = tokenizer->encode(text);
         if (tokenizer->addsBos() && tokenizer->bosToken() >= 0)
             ids.insert(ids.begin(), tokenizer->bosToken());
@@ -106,7 +95,7 @@ void addEval(Commands& app, Console& console) {
             char line[96];
             std::snprintf(line, sizeof line, "%swindow %lld of %lld: %.4f", what,
                           static_cast<long long>(done), static_cast<long long>(windows), soFar);
-            console.progress(line);
+            console.progress(line, static_cast<double>(done), static_cast<double>(windows));
         };
         std::optional<Perplexity> dense;
         if (options->dense && masksFile) {
@@ -180,11 +169,12 @@ void addGenerate(Commands& app, Console& console) {
                      {"greedy", options->greedy},  {"ignore_eos", options->ignoreEnd},
                      {"threads", options->threads}};
         auto& control = signalControl();
-        const auto document = generateText(
+        const auto document = TextGenerator().generate(
             request,
-            [&](const std::string& piece) {
+            [&](const Event& event) {
                 if (control.stop.load()) control.interrupt.request();
-                if (console.json) return;
+                if (console.json || event.type != "token") return;
+                const auto piece = event.json["text"].get<std::string>();
                 std::fwrite(piece.data(), 1, piece.size(), stdout);
                 std::fflush(stdout);
             },
@@ -251,9 +241,9 @@ void addBench(Commands& app, Console& console) {
         bench.threads = options->threads;
         bench.repeats = options->repeats;
         bench.torchLinear = torchLinearMicroseconds;
-        bench.progress = [&console](const std::string& text) {
+        bench.progress = [&console](const std::string& text, int done, int total) {
             if (signalControl().stop.load()) signalControl().interrupt.request();
-            console.progress(text);
+            console.progress(text, done, total);
         };
         bench.cancellation = &signalControl().interrupt;
         return bench;
@@ -282,47 +272,6 @@ void addBench(Commands& app, Console& console) {
 }
 
 }  // namespace
-
-Json generateText(const Json& request, const std::function<void(const std::string&)>& piece,
-                  const Cancellation& cancellation) {
-    const auto text = [&](const char* key) {
-        return request.contains(key) && request[key].is_string() ? request[key].get<std::string>()
-                                                                 : std::string();
-    };
-    const auto number = [&](const char* key, double fallback) {
-        return request.contains(key) && request[key].is_number() ? request[key].get<double>() : fallback;
-    };
-    const auto flag = [&](const char* key) {
-        return request.contains(key) && request[key].is_boolean() && request[key].get<bool>();
-    };
-    const auto resolved = resolveModel(text("model"));
-    const auto files = ModelFiles::open(resolved.path);
-    const auto tokenizer = loadTokenizer(files);
-    std::optional<MaskSet> masks;
-    if (!text("masks").empty())
-        masks = readMasks(text("masks"));
-    else if (resolved.masks)
-        masks = readMasks(*resolved.masks);
-    requireMemoryToRead("generate", files.config(), 2, text("model"));
-    const auto model = PackedModel::load(files, masks ? &*masks : nullptr, Layout::Bitmap);
-    DecodeSession session(model, static_cast<int>(number("threads", 0)));
-    GenerateRequest generating;
-    generating.prompt = tokenizer->encode(text("prompt"));
-    if (tokenizer->addsBos() && tokenizer->bosToken() >= 0)
-        generating.prompt.insert(generating.prompt.begin(), tokenizer->bosToken());
-    generating.tokens = static_cast<std::int64_t>(number("tokens", 64));
-    generating.seed = static_cast<std::uint64_t>(number("seed", 0));
-    generating.temperature = number("temperature", 0.8);
-    generating.greedy = flag("greedy");
-    generating.ignoreEnd = flag("ignore_eos");
-    generating.endToken = tokenizer->eosToken();
-    generating.cancellation = &cancellation;
-    generating.onToken = [&](std::int32_t id) { piece(tokenizer->decode(std::span(&id, 1))); };
-    const auto generated = generate(session, generating);
-    return {{"text", tokenizer->decode(generated.ids)},         {"ids", generated.ids},
-            {"tokens_per_second", generated.tokensPerSecond()}, {"kernel", kernelName(model)},
-            {"prompt_tokens", generating.prompt.size()},        {"prompt_seconds", generated.promptSeconds}};
-}
 
 void addMeasureCommands(Commands& app, Console& console) {
     addEval(app, console);

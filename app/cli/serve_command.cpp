@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "app/cli/console.h"
+#include "app/cli/text_generator.h"
 #include "core/engine/server.h"
 
 namespace tessera::cli {
@@ -44,9 +46,15 @@ void addServeCommand(Commands& app, Console& console) {
         console);
     command->callback([&console] {
         console.json = true;
+        // A window that is gone reads no more: the run is still to be stopped with a checkpoint.
+        std::signal(SIGPIPE, SIG_IGN);
         EventPrinter printer(console);
         printer.emit(makeEvent("state", {{"state", "idle"}, {"version", TESSERA_VERSION}}));
-        CommandServer server(printer, generateText);
+        TextGenerator generator;
+        CommandServer server(
+            printer, [&generator](const Json& command, const auto& tell, const Cancellation& cancellation) {
+                return generator.generate(command, tell, cancellation);
+            });
         InputLines lines;
         for (std::string line; lines.next(line) && server.handle(line);) {
         }

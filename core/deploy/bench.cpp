@@ -117,6 +117,26 @@ class ShapeBench {
     std::uint64_t m_sum = 0;
 };
 
+/// Tells how far a bench is; looks whether it is still wanted.
+class Course {
+  public:
+    Course(const BenchRequest& request, std::size_t all) : m_request(request), m_all(static_cast<int>(all)) {}
+    /// In front of each timing.
+    void next(const std::string& what) {
+        if (m_request.cancellation) m_request.cancellation->throwIfRequested();
+        if (m_request.progress) m_request.progress(what, m_done, m_all);
+        ++m_done;
+    }
+
+  private:
+    const BenchRequest& m_request;
+    int m_done = 0, m_all;
+};
+
+std::string shapeText(std::int64_t rows, std::int64_t cols) {
+    return std::to_string(rows) + " x " + std::to_string(cols);
+}
+
 std::vector<int> threadCounts(const BenchRequest& request) {
     return request.threads.empty() ? std::vector<int>{systemInfo().cores} : request.threads;
 }
@@ -151,6 +171,8 @@ PairedRatio pairedRatio(const std::vector<double>& denseUs, const std::vector<do
 Json benchKernels(const BenchRequest& request) {
     Json rows = Json::array();
     const std::pair<std::int64_t, std::int64_t> shapes[] = {{4096, 4096}, {11008, 4096}, {1536, 576}};
+    const auto repeats = static_cast<std::size_t>(request.repeats);
+    Course course(request, std::size(shapes) * 2 * threadCounts(request).size() * repeats);
     for (const auto& [height, width] : shapes) {
         const auto copies = std::max<std::int64_t>(2, kWorkingSet / (height * width * 2));
         std::vector<std::uint16_t> weights(static_cast<std::size_t>(height * width));
@@ -173,7 +195,7 @@ Json benchKernels(const BenchRequest& request) {
                 Timed warm, timed;
                 bench.pass(threads, warm);
                 for (int i = 0; i < request.repeats; ++i) {
-                    if (request.cancellation) request.cancellation->throwIfRequested();
+                    course.next(shapeText(height, width));
                     bench.pass(threads, timed);
                 }
                 const double torchUs = request.torchLinear ? request.torchLinear(height, width, threads) : 0;
@@ -183,8 +205,6 @@ Json benchKernels(const BenchRequest& request) {
                 rows.push_back(row("bitmap-" + std::to_string(static_cast<int>(sparsity * 100)), height,
                                    width, threads, pairedRatio(timed.dense, timed.sparse), torchUs,
                                    bench.limit()));
-                if (request.progress)
-                    request.progress(std::to_string(height) + " x " + std::to_string(width));
             }
         }
     }
@@ -226,12 +246,14 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
     Json rows = Json::array(), ends = Json::array();
     std::vector<ShapeBench> benches;
     for (const auto& shape : shapes) benches.emplace_back(shape.dense, shape.sparse);
+    const auto passes = static_cast<std::size_t>(request.repeats) + 1;
+    Course course(request, threadCounts(request).size() * passes * (shapes.size() + 1));
     for (const int threads : threadCounts(request)) {
         // All shapes in turn, so that each finds the caches full of others.
         std::vector<Timed> timed(shapes.size());
         for (int i = 0; i <= request.repeats; ++i)
             for (std::size_t s = 0; s < shapes.size(); ++s) {
-                if (request.cancellation) request.cancellation->throwIfRequested();
+                course.next(shapeText(shapes[s].rows, shapes[s].cols));
                 Timed warm;
                 benches[s].pass(threads, i == 0 ? warm : timed[s]);
             }
@@ -242,8 +264,6 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
                                     pairedRatio(timed[s].read, timed[s].dense), torchUs));
             rows.push_back(row(kernel, shapes[s].rows, shapes[s].cols, threads,
                                pairedRatio(timed[s].dense, timed[s].sparse), torchUs, benches[s].limit()));
-            if (request.progress)
-                request.progress(std::to_string(shapes[s].rows) + " x " + std::to_string(shapes[s].cols));
         }
         DecodeSession denseSession(dense, threads), sparseSession(sparse, threads);
         std::vector<double> denseUs, sparseUs;
@@ -256,14 +276,13 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
             return watch.seconds() * 1e6 / static_cast<double>(request.tokens);
         };
         for (int i = 0; i <= request.repeats; ++i) {
-            if (request.cancellation) request.cancellation->throwIfRequested();
+            course.next(i == 0 ? "decoding, warming up"
+                               : "decoding, pair " + std::to_string(i) + " of " +
+                                     std::to_string(request.repeats));
             const double a = decode(denseSession), b = decode(sparseSession);
             if (i == 0) continue;
             denseUs.push_back(a);
             sparseUs.push_back(b);
-            if (request.progress)
-                request.progress("decoding, pair " + std::to_string(i) + " of " +
-                                 std::to_string(request.repeats));
         }
         const auto pair = pairedRatio(denseUs, sparseUs);
         const double limit =

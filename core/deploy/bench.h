@@ -24,7 +24,8 @@ struct BenchRequest {
     std::int64_t tokens = 48;  ///< end to end, a repeat
     /// Microseconds of LibTorch's linear on one row for a shape, from a caller that links it.
     std::function<double(std::int64_t rows, std::int64_t cols, int threads)> torchLinear;
-    std::function<void(const std::string&)> progress;
+    /// What is being timed, and how many of all timings are done.
+    std::function<void(const std::string&, int done, int all)> progress;
     const Cancellation* cancellation = nullptr;
 };
 

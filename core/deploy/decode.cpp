@@ -231,7 +231,9 @@ Generated generate(DecodeSession& session, const GenerateRequest& request) {
         if (token == request.endToken && !request.ignoreEnd) break;
         generated.ids.push_back(token);
         if (request.onToken) request.onToken(token);
-        if (static_cast<std::int64_t>(generated.ids.size()) < request.tokens) logits = &session.step(token);
+        if (static_cast<std::int64_t>(generated.ids.size()) == request.tokens) break;
+        logits = &session.step(token);
+        ++generated.steps;
     }
     generated.decodeSeconds = watch.seconds();
     return generated;

@@ -53,9 +53,10 @@ struct GenerateRequest {
 
 struct Generated {
     std::vector<std::int32_t> ids;  ///< without the prompt
+    std::int64_t steps = 0;  ///< decoding steps behind the prompt; the first token comes out of the prompt's
     double promptSeconds = 0, decodeSeconds = 0;
     double tokensPerSecond() const {
-        return decodeSeconds > 0 ? static_cast<double>(ids.size()) / decodeSeconds : 0;
+        return decodeSeconds > 0 ? static_cast<double>(steps) / decodeSeconds : 0;
     }
 };
 

@@ -109,7 +109,8 @@ std::uint64_t PackedModel::bytesPerToken() const {
     return sum;
 }
 
-PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Layout layout) {
+PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Layout layout,
+                              const Cancellation* cancellation) {
     const auto& config = files.config();
     const auto& source = files.tensors();
     PackedModel model;
@@ -143,6 +144,7 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
         return found == masks->masks.end() ? nullptr : &found->second;
     };
     for (std::int64_t b = 0; b < config.layers; ++b) {
+        if (cancellation) cancellation->throwIfRequested();
         const auto prefix = "model.layers." + std::to_string(b) + ".";
         const auto* seven = &matrices[static_cast<std::size_t>(b * 7)];
         const auto stack = [&](int first, int count) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/cancellation.h"
 #include "core/formats/mask_set.h"
 #include "core/formats/model_files.h"
 #include "kernels/cpu/gemv.h"
@@ -81,8 +82,9 @@ struct PackedModel {
     }
 
     /// Weights are rounded to bf16; `masks` null: nothing is pruned. Matrices without a mask are stored
-    /// dense.
-    static PackedModel load(const ModelFiles& files, const MaskSet* masks, Layout layout);
+    /// dense. `cancellation` is looked at between blocks: Error{Cancelled}.
+    static PackedModel load(const ModelFiles& files, const MaskSet* masks, Layout layout,
+                            const Cancellation* cancellation = nullptr);
 };
 
 }  // namespace tessera

@@ -28,6 +28,7 @@ bool CommandServer::busy() {
 void CommandServer::finish() {
     m_control.stop.store(true);
     m_control.pause.store(false);
+    if (m_generating) m_generating->request();
     if (m_thread.joinable()) m_thread.join();
 }
 
@@ -41,8 +42,12 @@ void CommandServer::work(std::function<void()> task) {
     }
     m_thread = std::thread([this, task = std::move(task)] {
         task();
-        const std::lock_guard lock(m_mutex);
-        m_busy = false;
+        {
+            const std::lock_guard lock(m_mutex);
+            m_busy = false;
+        }
+        // Only now: who hears it may send the next command at once.
+        m_sink.emit(makeEvent("state", {{"state", "idle"}}));
     });
 }
 
@@ -54,6 +59,7 @@ void CommandServer::start(const Json& command) {
     // What is wrong with the spec is said before a thread begins.
     const auto spec = run.empty() ? ExperimentSpec::fromJson(command["spec"]) : ExperimentSpec{};
     m_doing = "run";
+    m_generating.reset();
     work([this, run, spec] {
         try {
             if (run.empty())
@@ -65,21 +71,16 @@ void CommandServer::start(const Json& command) {
         } catch (const std::exception& error) {
             m_sink.emit(errorEvent(caughtError(error)));
         }
-        m_sink.emit(makeEvent("state", {{"state", "idle"}}));
     });
 }
 
 void CommandServer::generate(const Json& command) {
     m_doing = "generate";
-    work([this, command] {
+    m_generating = std::make_shared<Cancellation>();
+    work([this, command, cancellation = m_generating] {
         try {
             const auto document = m_generator(
-                command,
-                [this](const std::string& piece) {
-                    if (m_control.stop.load()) throw Error(ErrorCode::Cancelled, "stopped on request");
-                    m_sink.emit(makeEvent("token", {{"text", piece}}));
-                },
-                m_control.interrupt);
+                command, [this](const Event& event) { m_sink.emit(event); }, *cancellation);
             m_sink.emit(makeEvent("generated", document));
         } catch (const std::exception& exception) {
             const auto error = caughtError(exception);
@@ -88,15 +89,15 @@ void CommandServer::generate(const Json& command) {
             else
                 m_sink.emit(errorEvent(error));
         }
-        m_sink.emit(makeEvent("state", {{"state", "idle"}}));
     });
 }
 
 bool CommandServer::handle(const std::string& line) {
     if (line.find_first_not_of(" \t\r\n") == std::string::npos) return true;
+    std::string name;
     try {
         const auto command = parseJson(line, "command");
-        const auto name = command.is_object() ? textOf(command, "command") : std::string();
+        if (command.is_object()) name = textOf(command, "command");
         if (name == "shutdown") return false;
         if (name == "start" || name == "generate") {
             if (busy())
@@ -106,13 +107,16 @@ bool CommandServer::handle(const std::string& line) {
         } else if (name == "pause" || name == "resume" || name == "stop") {
             if (!busy()) throw Error(ErrorCode::InvalidInput, "nothing is running that could " + name, name);
             if (name == "stop") m_control.stop.store(true);
+            if (name == "stop" && m_generating) m_generating->request();
             m_control.pause.store(name == "pause");
         } else {
             throw Error(ErrorCode::InvalidInput, "there is no command \"" + name + "\"", "command",
                         {{"send start, pause, resume, stop, generate or shutdown", "", ""}});
         }
     } catch (const Error& error) {
-        m_sink.emit(errorEvent(error));
+        auto event = errorEvent(error);
+        event.json["command"] = name;
+        m_sink.emit(event);
     }
     return true;
 }

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -16,13 +17,13 @@ namespace tessera {
 ///   {"command":"pause"}  {"command":"resume"}  {"command":"stop"}  {"command":"shutdown"}
 ///   {"command":"generate","model":M,"prompt":T,"tokens":N,"seed":S,"greedy":B}
 /// `stop` keeps a checkpoint. Every answer is an event; a command that cannot be carried out makes an `error`
-/// event.
+/// event with the command's name in `command`; errors of the work itself have no such field.
 class CommandServer {
   public:
-    /// Generates text for a `generate` command, telling each piece to `piece`; returns the document of the
-    /// end.
-    using Generator = std::function<Json(
-        const Json& command, const std::function<void(const std::string&)>& piece, const Cancellation&)>;
+    /// Carries out a `generate` command, telling `phase` and `token` events on the way; returns the fields of
+    /// the `generated` event at the end. Looks at the cancellation at least once a token.
+    using Generator = std::function<Json(const Json& command, const std::function<void(const Event&)>& tell,
+                                         const Cancellation&)>;
 
     CommandServer(EventSink& sink, Generator generator);
     /// Stops a run that is going on, keeping a checkpoint.
@@ -44,6 +45,7 @@ class CommandServer {
     std::mutex m_mutex;
     bool m_busy = false;
     std::string m_doing;
+    std::shared_ptr<Cancellation> m_generating;  ///< that of a text being generated
     std::thread m_thread;
 };
 

@@ -174,6 +174,82 @@ class ServeTest : public QObject {
         const auto said = other.errors();
         QVERIFY2(said.find(std::to_string(child.process().processId())) != std::string::npos, said.c_str());
     }
+
+    /// At a high temperature most of what comes are fragments of characters.
+    void tokensAreWholeCharactersAndAddUpToTheText() {
+        Child child({"serve"}, m_scratch / "home");
+        const Json command{{"command", "generate"}, {"model", "starter"}, {"prompt", "The user"},
+                           {"tokens", 120},         {"seed", 5},          {"temperature", 50},
+                           {"ignore_eos", true}};
+        const auto generate = [&](Json* document) {
+            child.send(command);
+            std::string text;
+            Json ids = Json::array(), phases = Json::array();
+            for (;;) {
+                const auto event = child.next();
+                if (event.is_null() || event["type"] == "error") return Json();
+                if (event["type"] == "phase") phases.push_back(event["phase"]);
+                if (event["type"] == "token") {
+                    text += event["text"].get<std::string>();
+                    if (event.contains("id")) ids.push_back(event["id"]);
+                }
+                if (event["type"] == "generated") *document = event;
+                if (event["type"] == "state" && event["state"] == "idle" && !document->is_null())
+                    return Json{{"text", text}, {"ids", ids}, {"phases", phases}};
+            }
+        };
+        Json document, again;
+        const auto first = generate(&document);
+        QVERIFY(!first.is_null());
+        QCOMPARE(first["ids"].size(), std::size_t(120));
+        QVERIFY(first["ids"] == document["ids"]);
+        QCOMPARE(first["text"].get<std::string>(), document["text"].get<std::string>());
+        QCOMPARE(first["phases"].dump(), std::string(R"(["load","prompt","decode"])"));
+        // The model is still there, and the seed decides.
+        const auto second = generate(&again);
+        QVERIFY(second["text"] == first["text"] && second["ids"] == first["ids"]);
+        QCOMPARE(second["phases"].dump(), std::string(R"(["prompt","decode"])"));
+    }
+
+    void aTextIsStoppedAmidThePrompt() {
+        Child child({"serve"}, m_scratch / "home");
+        QVERIFY(!child.await("state", "idle").is_null());
+        std::string prompt;
+        for (int i = 0; i < 40; ++i) prompt += "The user can ";
+        child.send({{"command", "generate"}, {"model", "starter"}, {"prompt", prompt}, {"tokens", 100}});
+        QVERIFY(!child.await("phase").is_null());
+        child.send({{"command", "stop"}});
+        QVERIFY(!child.await("state", "stopped").is_null());
+        QVERIFY(!child.await("state", "idle").is_null());
+        // It takes the next text.
+        child.send({{"command", "generate"}, {"model", "starter"}, {"prompt", "The"}, {"tokens", 3}});
+        QCOMPARE(child.await("generated")["ids"].size(), std::size_t(3));
+    }
+
+    /// Two models stay, a third one takes the place of the one used longest ago.
+    void twoModelsStayPacked() {
+        Child child({"serve"}, m_scratch / "home");
+        const auto loads = [&](const std::string& model) {
+            child.send({{"command", "generate"}, {"model", model}, {"prompt", "The"}, {"tokens", 1}});
+            int count = 0;
+            for (;;) {
+                const auto event = child.next();
+                if (event.is_null() || event["type"] == "error") return -1;
+                count += event["type"] == "phase" && event["phase"] == "load";
+                if (event["type"] == "generated") break;
+            }
+            return child.await("state", "idle").is_null() ? -1 : count;
+        };
+        const auto paused = (m_scratch / "paused").string(), unpaused = (m_scratch / "unpaused").string();
+        QVERIFY(fs::exists(m_scratch / "unpaused/masks.npz"));
+        QVERIFY(!child.await("state", "idle").is_null());
+        QCOMPARE(loads("starter"), 1);
+        QCOMPARE(loads(paused), 1);
+        QCOMPARE(loads("starter"), 0);
+        QCOMPARE(loads(unpaused), 1);
+        QCOMPARE(loads("starter"), 0);
+        QCOMPARE(loads(paused), 1);
+    }
 };
 
 QTEST_GUILESS_MAIN(ServeTest)

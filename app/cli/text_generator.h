@@ -1,0 +1,39 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/cancellation.h"
+#include "core/base/json.h"
+#include "core/session/event.h"
+
+namespace tessera::cli {
+
+/// Continues texts for `generate` requests {model, masks, prompt, tokens, seed, temperature, greedy,
+/// ignore_eos, threads}. The models used last stay packed, so that asking two models in turn reads each of
+/// them once. One thread at a time.
+class TextGenerator {
+  public:
+    TextGenerator();
+    ~TextGenerator();
+
+    /// Tells {"type":"phase","phase":"load"} (only where it has to read the model), {"phase":"prompt"} and
+    /// {"phase":"decode"}, and a `token` for each token with its `id` and the whole characters that it
+    /// completes
+    /// (`text`, may be empty); bytes that never became a character come at the end without an id. Returns the
+    /// document of cli.md's `generate`. Throws Error.
+    Json generate(const Json& request, const std::function<void(const Event&)>& tell,
+                  const Cancellation& cancellation);
+
+  private:
+    struct Loaded;
+    std::shared_ptr<const Loaded> load(const std::string& model, const std::string& masks,
+                                       const std::function<void(const Event&)>& tell,
+                                       const Cancellation& cancellation);
+
+    std::deque<std::shared_ptr<const Loaded>> m_loaded;  ///< the one used last in front
+};
+
+}  // namespace tessera::cli
