@@ -56,16 +56,18 @@ void Console::line(const std::string& text) const {
     if (!json) std::fputs((text + "\n").c_str(), stdout);
 }
 
-void Console::progress(const std::string& text) const {
-    if (::isatty(2))
-        std::fprintf(stderr, "\r\033[K%s", text.c_str());
-    else
-        std::fprintf(stderr, "%s\n", text.c_str());
+void Console::progress(const std::string& text, double done, double total) const {
+    if (json) {
+        const Json line{{"type", "progress"}, {"text", text}, {"done", done}, {"total", total}};
+        std::fputs((dumpLine(line) + "\n").c_str(), stderr);
+    } else {
+        std::fprintf(stderr, ::isatty(2) ? "\r\033[K%s" : "%s\n", text.c_str());
+    }
     std::fflush(stderr);
 }
 
 void Console::endProgress() const {
-    if (::isatty(2)) std::fputs("\r\033[K", stderr);
+    if (!json && ::isatty(2)) std::fputs("\r\033[K", stderr);
 }
 
 std::string humanBytes(std::uint64_t bytes) {

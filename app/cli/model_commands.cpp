@@ -35,7 +35,8 @@ void addModels(Commands& app, Console& console) {
                 if (control.stop.load()) control.interrupt.request();
                 if (done == last) return;
                 last = done;
-                console.progress(model.name + ": " + humanBytes(done) + " of " + humanBytes(total));
+                console.progress(model.name + ": " + humanBytes(done) + " of " + humanBytes(total),
+                                 static_cast<double>(done), static_cast<double>(total));
             },
             control.interrupt);
         console.endProgress();

@@ -44,7 +44,8 @@ class EngineClientTest : public QObject {
             QSignalSpy unavailable(&client, &EngineClient::unavailable);
             client.send({{"command", "start"}});
             QCOMPARE(unavailable.size(), 1);
-            QVERIFY2(unavailable[0][0].toString().contains("missing"), qPrintable(unavailable[0][0].toString()));
+            QVERIFY2(unavailable[0][0].toString().contains("missing"),
+                     qPrintable(unavailable[0][0].toString()));
             QVERIFY(!client.alive() && !client.busy());
             CliCall call({"models"});
             QSignalSpy failed(&call, &CliCall::failed);
@@ -75,9 +76,12 @@ class EngineClientTest : public QObject {
     void theEndIsToldAfterTheLastWord_data() {
         QTest::addColumn<QString>("script");
         QTest::addColumn<QString>("says");
-        QTest::newRow("killed") << "kill -9 $$" << "signal 9";
-        QTest::newRow("failed") << "echo 'tessera-cli: the roof is down' >&2; exit 3" << "The roof is down.";
-        QTest::newRow("left") << "exit 0" << "ended";
+        QTest::newRow("killed") << "kill -9 $$"
+                                << "signal 9";
+        QTest::newRow("failed") << "echo 'tessera-cli: the roof is down' >&2; exit 3"
+                                << "The roof is down.";
+        QTest::newRow("left") << "exit 0"
+                              << "ended";
     }
     void theEndIsToldAfterTheLastWord() {
         QFETCH(QString, script);
@@ -105,7 +109,8 @@ class EngineClientTest : public QObject {
 
     void aProgramThatCannotBeStarted() {
         const FakeEngine fake(m_home / "binary", "");
-        std::ofstream(m_home / "binary") << "\x7f" "ELF nonsense";
+        std::ofstream(m_home / "binary") << "\x7f"
+                                            "ELF nonsense";
         EngineClient client;
         QSignalSpy unavailable(&client, &EngineClient::unavailable), gone(&client, &EngineClient::gone);
         client.send({{"command", "start"}});
@@ -174,28 +179,31 @@ class EngineClientTest : public QObject {
         wrong.start();
         QVERIFY(failed.wait(60000));
         const auto sentence = failed[0][0].toString();
-        QVERIFY2(sentence.contains("/no/such/model") && sentence.contains("What to do") && sentence.endsWith('.') &&
-                     !sentence.startsWith("tessera-cli"),
+        QVERIFY2(sentence.contains("/no/such/model") && sentence.contains("What to do") &&
+                     sentence.endsWith('.') && !sentence.startsWith("tessera-cli"),
                  qPrintable(sentence));
         QCOMPARE(done.size(), 0);
     }
 
     void progressIsToldInNumbers() {
         NEEDS_ENGINE();
-        CliCall call({"eval", "starter", "--text", TESSERA_SOURCE_DIR "/LICENSE", "--window", "64", "--windows", "4"});
+        CliCall call(
+            {"eval", "starter", "--text", TESSERA_SOURCE_DIR "/LICENSE", "--window", "64", "--windows", "4"});
         QSignalSpy progress(&call, &CliCall::progress), done(&call, &CliCall::done);
         call.start();
         QVERIFY(done.wait(120000));
         QVERIFY(!progress.isEmpty());
         QCOMPARE(progress.last()[1].toDouble(), 4.0);
         QCOMPARE(progress.last()[2].toDouble(), 4.0);
-        QVERIFY2(progress.last()[0].toString().contains("window 4 of 4"), qPrintable(progress.last()[0].toString()));
+        QVERIFY2(progress.last()[0].toString().contains("window 4 of 4"),
+                 qPrintable(progress.last()[0].toString()));
     }
 
     void aCancelledCallEndsWithoutAWord() {
         NEEDS_ENGINE();
         CliCall call({"eval", "starter", "--window", "128"});
-        QSignalSpy progress(&call, &CliCall::progress), failed(&call, &CliCall::failed), done(&call, &CliCall::done);
+        QSignalSpy progress(&call, &CliCall::progress), failed(&call, &CliCall::failed),
+            done(&call, &CliCall::done);
         call.start();
         QVERIFY(progress.wait(120000));
         call.cancel();

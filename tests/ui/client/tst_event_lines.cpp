@@ -45,11 +45,15 @@ class EventLinesTest : public QObject {
     void whatTheQuickReaderDoesNotKnowIsLeftToTheWholeOne_data() {
         QTest::addColumn<QByteArray>("line");
         QTest::addColumn<bool>("row");
-        QTest::newRow("escape") << QByteArray("{\"type\":\"step\",\"unit\":\"step\",\"step\":3,\"note\":\"a\\\"b\"}") << true;
-        QTest::newRow("nested") << QByteArray(R"({"type":"step","unit":"step","step":3,"more":{"a":[1]}})") << true;
+        QTest::newRow("escape") << QByteArray(
+                                       "{\"type\":\"step\",\"unit\":\"step\",\"step\":3,\"note\":\"a\\\"b\"}")
+                                << true;
+        QTest::newRow("nested") << QByteArray(R"({"type":"step","unit":"step","step":3,"more":{"a":[1]}})")
+                                << true;
         QTest::newRow("other order") << QByteArray(R"({"step":3,"unit":"step","type":"step"})") << true;
         QTest::newRow("spaces") << QByteArray(R"({ "type" : "step" , "unit":"step", "step": 3 })") << true;
-        QTest::newRow("a block") << QByteArray(R"({"type":"step","unit":"block","step":3,"steps":8})") << false;
+        QTest::newRow("a block") << QByteArray(R"({"type":"step","unit":"block","step":3,"steps":8})")
+                                 << false;
         QTest::newRow("no step") << QByteArray(R"({"type":"step","unit":"step"})") << false;
         QTest::newRow("step below 0") << QByteArray(R"({"type":"step","unit":"step","step":-4})") << false;
         QTest::newRow("a word") << QByteArray(R"({"type":"step","unit":"step","step":"three"})") << false;

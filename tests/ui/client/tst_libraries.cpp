@@ -176,7 +176,8 @@ class LibrariesTest : public QObject {
         QTest::addColumn<QByteArray>("bytes");
         QTest::newRow("empty") << QByteArray();
         QTest::newRow("text") << QByteArray("hello");
-        QTest::newRow("a GGUF's beginning") << QByteArray("GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\x7f", 16);
+        QTest::newRow("a GGUF's beginning")
+            << QByteArray("GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\x7f", 16);
     }
     void filesThatAreNoModels() {
         QFETCH(QByteArray, bytes);

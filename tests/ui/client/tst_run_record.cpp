@@ -27,7 +27,8 @@ Json resultOf(const fs::path& run) {
 std::string filesOf(const fs::path& folder) {
     std::vector<std::string> list;
     for (const auto& entry : fs::recursive_directory_iterator(folder))
-        list.push_back(entry.path().string() + (entry.is_regular_file() ? std::to_string(entry.file_size()) : ""));
+        list.push_back(entry.path().string() +
+                       (entry.is_regular_file() ? std::to_string(entry.file_size()) : ""));
     std::sort(list.begin(), list.end());
     std::string text;
     for (const auto& line : list) text += line + "\n";
@@ -98,7 +99,8 @@ class RunRecordTest : public QObject {
         constexpr int kSteps = 100000, kSpike = 73211;
         const auto run = newRun();
         std::string text;
-        for (int i = 1; i <= kSteps; ++i) text += dumpLine(stepEvent(i, kSteps, i == kSpike ? 1e6 : 3.0 / i)) + "\n";
+        for (int i = 1; i <= kSteps; ++i)
+            text += dumpLine(stepEvent(i, kSteps, i == kSpike ? 1e6 : 3.0 / i)) + "\n";
         run.text(text);
         RunRecord record;
         record.follow(run.path());
@@ -108,9 +110,10 @@ class RunRecordTest : public QObject {
         for (int i = 1; i <= kSteps; ++i) {
             const auto at = static_cast<std::size_t>(i - 1);
             const auto event = stepEvent(i, kSteps, i == kSpike ? 1e6 : 3.0 / i);
-            if (steps.step[at] != i || steps.loss[at] != event["loss"] || steps.crossEntropy[at] != event["ce"] ||
-                steps.divergence[at] != event["kl"] || steps.density[at] != event["density"] ||
-                steps.tau[at] != event["tau"] || steps.tokens[at] != static_cast<float>(i) * 1024 ||
+            if (steps.step[at] != i || steps.loss[at] != event["loss"] ||
+                steps.crossEntropy[at] != event["ce"] || steps.divergence[at] != event["kl"] ||
+                steps.density[at] != event["density"] || steps.tau[at] != event["tau"] ||
+                steps.tokens[at] != static_cast<float>(i) * 1024 ||
                 steps.kappa[at] != static_cast<float>(event["kappa"].get<double>()))
                 QFAIL(qPrintable(QString("step %1 differs").arg(i)));
         }
@@ -185,17 +188,28 @@ class RunRecordTest : public QObject {
     void directoriesThatAreNoRuns_data() {
         QTest::addColumn<QString>("kind");
         QTest::addColumn<QString>("says");
-        QTest::newRow("nothing there") << "missing" << "no folder";
-        QTest::newRow("some folder") << "foreign" << "no run here";
-        QTest::newRow("a file") << "file" << "no run here";
-        QTest::newRow("a newer version") << "newer" << "newer version";
-        QTest::newRow("a spec that is no JSON") << "broken" << "not valid JSON";
-        QTest::newRow("a spec without format") << "formatless" << "format";
-        QTest::newRow("events of garbage") << "garbage" << "events.jsonl can be read";
-        QTest::newRow("events that are a folder") << "folder" << "";
-        QTest::newRow("a result of garbage") << "result" << "result";
-        QTest::newRow("many bad lines") << "many" << "lines of";
-        QTest::newRow("no events yet") << "empty" << "";
+        QTest::newRow("nothing there") << "missing"
+                                       << "no folder";
+        QTest::newRow("some folder") << "foreign"
+                                     << "no run here";
+        QTest::newRow("a file") << "file"
+                                << "no run here";
+        QTest::newRow("a newer version") << "newer"
+                                         << "newer version";
+        QTest::newRow("a spec that is no JSON") << "broken"
+                                                << "not valid JSON";
+        QTest::newRow("a spec without format") << "formatless"
+                                               << "format";
+        QTest::newRow("events of garbage") << "garbage"
+                                           << "events.jsonl can be read";
+        QTest::newRow("events that are a folder") << "folder"
+                                                  << "";
+        QTest::newRow("a result of garbage") << "result"
+                                             << "result";
+        QTest::newRow("many bad lines") << "many"
+                                        << "lines of";
+        QTest::newRow("no events yet") << "empty"
+                                       << "";
     }
     void directoriesThatAreNoRuns() {
         QFETCH(QString, kind);
@@ -230,8 +244,8 @@ class RunRecordTest : public QObject {
             QVERIFY2(record.problem().contains(says), qPrintable(record.problem()));
         QVERIFY2(record.problem().isEmpty() || record.problem().endsWith('.'), qPrintable(record.problem()));
         QVERIFY(!record.problem().contains('\n'));
-        const bool readable = kind == "garbage" || kind == "folder" || kind == "result" || kind == "many" ||
-                              kind == "empty";
+        const bool readable =
+            kind == "garbage" || kind == "folder" || kind == "result" || kind == "many" || kind == "empty";
         QCOMPARE(record.state(), readable ? RunState::Interrupted : RunState::None);
         QCOMPARE(record.resumable(), readable);
         if (kind == "many") QCOMPARE(record.steps().size(), std::size_t(20));
@@ -302,7 +316,8 @@ class RunRecordTest : public QObject {
         run.add(stateEvent("running"));
         QVERIFY(readUntil(record, [&] { return record.state() == RunState::Running; }));
         owner.reset();
-        QVERIFY(readUntil(record, [&] { return record.state() == RunState::Interrupted; }, 5000));
+        QVERIFY(readUntil(
+            record, [&] { return record.state() == RunState::Interrupted; }, 5000));
         QVERIFY(record.resumable() && !record.ownedElsewhere());
 
         // It is taken up again, and ends.
@@ -441,7 +456,8 @@ class RunRecordTest : public QObject {
         QVERIFY(readWhole(record));
         record.goOn();
         const RunLock owner(run.path());
-        record.apply(eventOf({{"type", "error"}, {"code", "locked"}, {"summary", "in the hands of process 5"}}));
+        record.apply(
+            eventOf({{"type", "error"}, {"code", "locked"}, {"summary", "in the hands of process 5"}}));
         record.engineDone();
         QVERIFY(readUntil(record, [&] { return record.ownedElsewhere(); }));
         QCOMPARE(record.state(), RunState::Running);
