@@ -101,7 +101,7 @@ std::uint64_t RunFollower::size() const {
 
 bool RunFollower::sleep(int ms) {
     std::unique_lock lock(m_mutex);
-    m_wake.wait_for(lock, std::chrono::milliseconds(ms), [this] { return m_end || m_reload || m_skip; });
+    m_wake.wait_for(lock, std::chrono::milliseconds(ms), [this] { return m_end || m_reload; });
     return !m_end;
 }
 
@@ -143,11 +143,6 @@ void RunFollower::work() {
             const std::lock_guard lock(m_mutex);
             if (m_end) return;
             look = look || std::exchange(m_reload, false);
-            if (m_skip) {
-                m_offset = std::max(m_offset, *m_skip);
-                m_skip.reset();
-                m_lines.clear();
-            }
         }
         if (look) {
             RunNews news;
@@ -179,6 +174,11 @@ bool RunFollower::readEvents() {
         const std::lock_guard lock(m_mutex);
         limit = m_limit;
         announce = m_announce;
+        if (m_skip) {
+            m_offset = std::max(m_offset, *m_skip);
+            m_skip.reset();
+            m_lines.clear();
+        }
     }
     RunNews news;
     struct stat info {};
@@ -228,6 +228,11 @@ bool RunFollower::readEvents() {
 }
 
 void RunFollower::watch() {
+    bool ours;
+    {
+        const std::lock_guard lock(m_mutex);
+        ours = m_limit != kNoLimit;
+    }
     struct stat info {};
     const bool gone = !statOf(m_run / "spec.json", info);
     RunNews news;
@@ -239,15 +244,13 @@ void RunFollower::watch() {
                                             : "The run's folder is no longer there: " + m_run.string() + ".";
         } else {
             news.gone = "";
-            news.restarted = true;
-            beginAnew();
-            news.facts = facts();
+            // Maybe another run of this name; not while ours goes on, whose history is known.
+            if (!ours) {
+                news.restarted = true;
+                beginAnew();
+                news.facts = facts();
+            }
         }
-    }
-    bool ours;
-    {
-        const std::lock_guard lock(m_mutex);
-        ours = m_limit != kNoLimit;
     }
     if (const bool held = !ours && !gone && RunLock::isHeld(m_run); !ours && held != m_held) {
         // What its owner said last comes before its end.

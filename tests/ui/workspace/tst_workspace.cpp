@@ -81,9 +81,9 @@ class WorkspaceTest : public QObject {
             QVERIFY(!action->shortcut().isEmpty());
             QVERIFY(!shortcuts.contains(action->shortcut().toString()));
             shortcuts << action->shortcut().toString();
-            QVERIFY2(!action->isEnabled(), qPrintable(action->objectName()));
         }
-        QCOMPARE(shortcuts.size(), 4);
+        for (const char* id : {"run.pause", "run.continue", "run.stop", "run.resume"})
+            QVERIFY2(!enabled(workspace, id), id);
         workspace.pause();
         workspace.goOn();
         workspace.stop();
