@@ -12,7 +12,7 @@ export TESSERA_TEST_DATA="${TESSERA_TEST_DATA:-$root/../shared/data}"
 cd -- "$root"
 # Tracked files where this is a checkout, every file of the source folders where it is not.
 if ! git ls-files -z -- '*.h' '*.cpp' >/dev/null 2>&1; then
-    git() { find app core kernels tests -type f \( -name '*.h' -o -name '*.cpp' \) -print0; }
+    git() { find app core kernels tests ui -type f \( -name '*.h' -o -name '*.cpp' \) -print0; }
 fi
 echo "Checking the format ..."
 git ls-files -z -- '*.h' '*.cpp' | xargs -0 --no-run-if-empty clang-format --dry-run -Werror
@@ -23,4 +23,5 @@ echo "Checking the architecture ..."
 "$packaging/build.sh" --with-tests
 
 cd -- "$root/build/release"
-exec ctest --output-on-failure -j2 </dev/null
+# The window's tests get a display of their own.
+exec xvfb-run -a -s "-screen 0 1920x1080x24" ctest --output-on-failure -j2 </dev/null
