@@ -140,14 +140,7 @@ QWidget* ComparePage::makeHead() {
 
     auto* second = new QHBoxLayout;
     second->setSpacing(kGap);
-    auto* pin = new QLabel(head);
-    pin->setPixmap(themedIcon(QStringLiteral("pin"), &ThemeTokens::accent)
-                       .pixmap(fontMetrics().height(), fontMetrics().height()));
-    connect(&Theme::instance(), &Theme::changed, pin, [pin] {
-        const int side = pin->fontMetrics().height();
-        pin->setPixmap(themedIcon(QStringLiteral("pin"), &ThemeTokens::accent).pixmap(side, side));
-    });
-    second->addWidget(pin);
+    second->addWidget(picture(QStringLiteral("pin"), 1, &ThemeTokens::accent, head));
     m_baseline = new QLabel(head);
     second->addWidget(m_baseline);
     m_pin = new QToolButton(head);
