@@ -1,0 +1,194 @@
+#include "ui/run/run_charts.h"
+
+#include <QCheckBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QSlider>
+#include <QVBoxLayout>
+#include <cmath>
+
+#include "ui/client/run_record.h"
+#include "ui/run/layer_strip.h"
+#include "ui/widgets/basics.h"
+#include "ui/widgets/curve_plot.h"
+
+namespace tessera::ui {
+
+namespace {
+
+constexpr int kLossPanel = 0, kSparsityPanel = 1, kStripPanel = 2;
+constexpr int kSmoothingSteps = 60, kUsualSmoothing = 20;
+
+/// 0, then 1 to 1000 steps in even ratios.
+double smoothingLength(int position) {
+    return position <= 0 ? 0 : std::round(std::pow(10, 3.0 * (position - 1) / (kSmoothingSteps - 1)));
+}
+
+CurveStyle styleOf(const QString& name, CurveKind kind, QColor ThemeTokens::*colour) {
+    CurveStyle style;
+    style.name = name;
+    style.kind = kind;
+    style.colour = [colour](const ThemeTokens& t) { return t.*colour; };
+    return style;
+}
+
+}  // namespace
+
+RunCharts::RunCharts(Actions& actions, QWidget* parent) : QWidget(parent) {
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(kGap * 2, kGap, kGap, kGap);
+    column->setSpacing(kGap / 2);
+    m_plot = new CurvePlot(this);
+    m_plot->setAccessibleName(tr("Curves of the run"));
+    m_plot->addPanel({tr("Loss (nats)"), {}, 1.25, {}, {}});
+    m_plot->addPanel({tr("Sparsity"), tr("Temperature"), 1, {}, {}});
+    m_plot->addPanel({tr("Block"), {}, 0.75, std::pair(0.0, 1.0), {}});
+    auto loss = styleOf(tr("Loss"), CurveKind::Noisy, &ThemeTokens::lossSmooth);
+    loss.band = [](const ThemeTokens& t) { return t.lossRaw; };
+    m_loss = m_plot->addCurve(kLossPanel, loss);
+    auto total = styleOf(tr("Sparsity"), CurveKind::Line, &ThemeTokens::sparsity);
+    total.text = [](double value) { return percentText(value); };
+    m_total = m_plot->addCurve(kSparsityPanel, total);
+    auto temperature = styleOf(tr("Temperature τ"), CurveKind::Line, &ThemeTokens::temperature);
+    temperature.side = CurveSide::Right;
+    temperature.dash = Qt::DashLine;
+    m_temperature = m_plot->addCurve(kSparsityPanel, temperature);
+    m_lossGhost = m_plot->addCurve(
+        kLossPanel, styleOf(tr("Before resuming"), CurveKind::Ghost, &ThemeTokens::lossSmooth));
+    m_totalGhost = m_plot->addCurve(kSparsityPanel,
+                                    styleOf(tr("Before resuming"), CurveKind::Ghost, &ThemeTokens::sparsity));
+    for (const int ghost : {m_lossGhost, m_totalGhost}) m_plot->setCurveVisible(ghost, false);
+    auto* rect = m_plot->panelRect(kStripPanel);
+    m_strip = new LayerStrip(rect->axis(QCPAxis::atBottom), rect->axis(QCPAxis::atLeft));
+    m_plot->setPanelReadOut(kStripPanel, [this](double x, double y) { return m_strip->readOut(x, y); });
+    m_plot->bindActions(actions);
+    connect(m_plot, &CurvePlot::exported, this, &RunCharts::exported);
+    makeControls(column);
+    column->addWidget(m_plot, 1);
+    m_plot->setMinimumHeight(fontMetrics().height() * 18);
+}
+
+void RunCharts::makeControls(QVBoxLayout* column) {
+    auto* row = new QHBoxLayout;
+    row->setSpacing(kGap);
+    auto* name = muted(tr("Smoothing"), this);
+    name->setWordWrap(false);
+    m_smoothing = new QSlider(Qt::Horizontal, this);
+    m_smoothing->setRange(0, kSmoothingSteps);
+    m_smoothing->setAccessibleName(tr("Smoothing in steps"));
+    m_smoothing->setMaximumWidth(fontMetrics().averageCharWidth() * 24);
+    m_smoothingText = new QLabel(this);
+    m_smoothingText->setMinimumWidth(fontMetrics().horizontalAdvance(tr("%1 steps").arg(1000)) + kGap);
+    m_logLoss = new QCheckBox(tr("Logarithmic loss (L)"), this);
+    row->addWidget(name);
+    row->addWidget(m_smoothing, 1);
+    row->addWidget(m_smoothingText);
+    row->addStretch(2);
+    row->addWidget(m_logLoss);
+    column->addLayout(row);
+    connect(m_smoothing, &QSlider::valueChanged, this, &RunCharts::setSmoothing);
+    connect(m_logLoss, &QCheckBox::toggled, this,
+            [this](bool on) { m_plot->setLogY(kLossPanel, CurveSide::Left, on); });
+    connect(m_plot, &CurvePlot::logYChanged, this, [this](int panel, bool on) {
+        if (panel == kLossPanel) m_logLoss->setChecked(on);
+    });
+    m_smoothing->setValue(kUsualSmoothing);
+}
+
+void RunCharts::setSmoothing(int position) {
+    const double length = smoothingLength(position);
+    m_smoothingText->setText(length == 0   ? tr("none")
+                             : length == 1 ? tr("1 step")
+                                           : tr("%1 steps").arg(length));
+    m_plot->setSmoothing(length);
+}
+
+void RunCharts::setRecord(RunRecord* record) {
+    if (record == m_record && record) return refresh();
+    // The plot reads the record's points in place: not a moment longer than it is known here.
+    m_plot->clearData();
+    if (m_record) disconnect(m_record, nullptr, this, nullptr);
+    m_record = record;
+    if (record) connect(record, &QObject::destroyed, this, [this] { m_plot->clearData(); });
+    m_generation = -1;
+    m_plot->fit();
+    rebuild();
+}
+
+void RunCharts::rebuild() {
+    m_plot->clearData();
+    m_plot->clearMarks();
+    m_strip->clear();
+    m_sparsity.clear();
+    m_ghostSparsity.clear();
+    m_gaps = 0;
+    for (const int ghost : {m_lossGhost, m_totalGhost}) m_plot->setCurveVisible(ghost, false);
+    if (!m_record) return m_plot->redraw();
+    m_generation = m_record->generation();
+    const auto* record = m_record.data();
+    m_plot->setFileName(record->name().isEmpty() ? QStringLiteral("run") : record->name());
+    const auto& ghost = record->ghost();
+    for (const double density : ghost.density) m_ghostSparsity.push_back(1 - density);
+    m_plot->setSource(m_loss, [record] { return CurvePoints{record->steps().step, record->steps().loss}; });
+    m_plot->setSource(m_total, [this, record] { return CurvePoints{record->steps().step, m_sparsity}; });
+    m_plot->setSource(m_temperature, [record] {
+        return CurvePoints{record->steps().step, record->steps().tau};
+    });
+    if (!ghost.empty()) {
+        m_plot->setSource(m_lossGhost, [record] {
+            return CurvePoints{record->ghost().step, record->ghost().loss};
+        });
+        m_plot->setSource(m_totalGhost, [this, record] {
+            return CurvePoints{record->ghost().step, m_ghostSparsity};
+        });
+        for (const int each : {m_lossGhost, m_totalGhost}) m_plot->setCurveVisible(each, true);
+    }
+    refresh();
+}
+
+void RunCharts::refresh() {
+    if (!m_record) return;
+    if (m_record->generation() != m_generation) return rebuild();
+    const auto& steps = m_record->steps();
+    for (auto i = m_sparsity.size(); i < steps.size(); ++i) {
+        m_sparsity.push_back(1 - steps.density[i]);
+        // A row without values is where a resumption went on.
+        if (std::isnan(steps.loss[i]) && std::isnan(steps.density[i]))
+            m_plot->addMark(steps.step[i], tr("resumed"));
+    }
+    const auto& layers = m_record->layers();
+    m_strip->update(layers.names, layers.step, layers.density);
+    const double target = m_record->targetSparsity();
+    m_plot->setTarget(kSparsityPanel, CurveSide::Left, target > 0 ? std::optional(target) : std::nullopt,
+                      tr("target %1").arg(percentText(target)));
+    const double asked =
+        m_record->unit() == QLatin1String("step") ? static_cast<double>(m_record->unitsInAll()) : 0;
+    const auto& spec = m_record->spec();
+    const double planned = spec.is_object() && spec.contains("steps") && spec["steps"].is_number()
+                               ? spec["steps"].get<double>()
+                               : 0;
+    const double all = std::max(asked, planned);
+    const bool over = m_record->state() == RunState::Finished;
+    m_plot->setExpectedX(all > 0 && !over ? std::optional(std::pair(0.0, all)) : std::nullopt);
+    m_plot->setEmptyText(emptyText());
+    m_plot->refresh();
+    m_plot->redraw();
+}
+
+QString RunCharts::emptyText() const {
+    if (!m_record || !m_record->caughtUp()) return tr("Reading the run…");
+    switch (m_record->state()) {
+        case RunState::Starting:
+        case RunState::Running:
+            break;
+        default:
+            return tr("No step was taken.");
+    }
+    const auto phase = m_record->phase();
+    if (phase == QLatin1String("learn")) return tr("First point after the first step.");
+    if (phase == QLatin1String("prior"))
+        return tr("First point after the prior: a pass over the calibration text, block by block.");
+    return tr("First point after loading and the prior.");
+}
+
+}  // namespace tessera::ui

@@ -1,0 +1,536 @@
+#include "ui/run/run_form.h"
+
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QThread>
+#include <QVBoxLayout>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "ui/client/model_library.h"
+#include "ui/client/sentences.h"
+#include "ui/run/option_editors.h"
+#include "ui/theme/icons.h"
+#include "ui/widgets/basics.h"
+
+namespace tessera::ui {
+
+namespace {
+
+constexpr double kUsual = 0.5, kStarterSparsity = 0.7, kPatchSparsity = 0.4;
+
+QString methodNote(const std::string& name) {
+    if (name == "leap") return RunForm::tr("Learns one gate for every weight, end to end.");
+    if (name == "patch-tile")
+        return RunForm::tr("Learns for every tile whether it stays dense or becomes 2:4.");
+    if (name == "wanda")
+        return RunForm::tr("One pass: keeps weights that are large on inputs that are large.");
+    if (name == "magnitude") return RunForm::tr("At once: keeps the largest weights. The plainest baseline.");
+    return {};
+}
+
+/// The share of zeros of N:M; NaN where it is none.
+double sparsityOf(const QString& pattern) {
+    const auto parts = pattern.split(QLatin1Char(':'));
+    bool first = false, second = false;
+    const double n = parts.value(0).toInt(&first), m = parts.value(1).toInt(&second);
+    return parts.size() == 2 && first && second && n > 0 && m >= n ? 1 - n / m : NAN;
+}
+
+}  // namespace
+
+RunForm::RunForm(ModelLibrary& models, QWidget* parent) : QWidget(parent), m_models(models) {
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(kGap * 2, kGap * 2, kGap * 2, kGap * 2);
+    column->setSpacing(kGap * 2);
+    m_grid = new QGridLayout;
+    m_grid->setHorizontalSpacing(kGap * 2);
+    m_grid->setVerticalSpacing(4);
+    m_grid->setColumnStretch(1, 1);
+    column->addLayout(m_grid);
+    m_filling = true;
+    makeModel();
+    makeMethod();
+    makeSparsity();
+    makeBudget();
+    makeText();
+    makeRest();
+    m_advanced = new QToolButton(this);
+    m_advanced->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_advanced->setCheckable(true);
+    m_advanced->setAccessibleName(tr("Advanced options"));
+    connect(m_advanced, &QToolButton::toggled, this, &RunForm::setAdvanced);
+    column->addWidget(m_advanced, 0, Qt::AlignLeft);
+    m_options = new OptionEditors(this);
+    m_options->hide();
+    connect(m_options, &OptionEditors::changed, this, &RunForm::said);
+    column->addWidget(m_options);
+    column->addStretch();
+    fillModels();
+    connect(&m_models, &ModelLibrary::changed, this, &RunForm::fillModels);
+    methodChanged();
+    m_filling = false;
+    said();
+}
+
+RunForm::Field& RunForm::addField(const QString& name, const QString& title, QWidget* editor, QWidget* row,
+                                  QWidget* note) {
+    Field field;
+    auto* label = new QLabel(title, this);
+    label->setBuddy(editor);
+    editor->setAccessibleName(title);
+    editor->setObjectName(QStringLiteral("field.") + name);
+    field.label = label;
+    field.editor = editor;
+    field.problem = new FieldProblem(this);
+    field.parts = {label, row ? row : editor};
+    label->setMinimumHeight(editor->sizeHint().height());
+    const int at = m_rows;
+    m_grid->addWidget(label, at, 0, Qt::AlignTop);
+    m_grid->addWidget(field.parts.back(), at, 1);
+    m_grid->addWidget(field.problem, at + 1, 1);
+    if (note) {
+        m_grid->addWidget(note, at + 2, 1);
+        field.parts.push_back(note);
+    }
+    m_grid->setRowMinimumHeight(at + 3, kGap);
+    m_rows += 4;
+    return m_fields[name] = field;
+}
+
+void RunForm::makeModel() {
+    m_model = new QComboBox(this);
+    m_model->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    connect(m_model, &QComboBox::currentIndexChanged, this, [this] {
+        suggestSparsity();
+        said();
+    });
+    addField(QStringLiteral("model"), tr("Model"), m_model);
+}
+
+void RunForm::makeMethod() {
+    m_method = new QComboBox(this);
+    // The methods that learn come first: they are what this is for.
+    for (const bool learns : {true, false})
+        for (auto each = methodDescriptions().rbegin(); each != methodDescriptions().rend(); ++each)
+            if (each->learns == learns)
+                m_method->addItem(QString::fromStdString(each->title), QString::fromStdString(each->name));
+    m_methodNote = muted({}, this);
+    connect(m_method, &QComboBox::currentIndexChanged, this, [this] {
+        methodChanged();
+        said();
+    });
+    addField(QStringLiteral("method"), tr("Method"), m_method, nullptr, m_methodNote);
+
+    m_pattern = new QComboBox(this);
+    m_pattern->setEditable(true);
+    m_pattern->setInsertPolicy(QComboBox::NoInsert);
+    connect(m_pattern, &QComboBox::currentTextChanged, this, [this] {
+        patternChanged();
+        said();
+    });
+    addField(QStringLiteral("pattern"), tr("Pattern"), m_pattern, nullptr,
+             muted(tr("Unstructured, or N:M: N of every M weights are kept, for example 2:4."), this));
+}
+
+void RunForm::makeSparsity() {
+    auto* row = new QWidget(this);
+    auto* line = new QHBoxLayout(row);
+    line->setContentsMargins(0, 0, 0, 0);
+    line->setSpacing(kGap + kGap / 2);
+    m_slider = new QSlider(Qt::Horizontal, row);
+    m_slider->setRange(0, 99);
+    m_slider->setPageStep(10);
+    m_slider->setAccessibleName(tr("Sparsity in percent"));
+    m_sparsity = new QDoubleSpinBox(row);
+    m_sparsity->setDecimals(1);
+    m_sparsity->setRange(0, 99.9);
+    m_sparsity->setSingleStep(1);
+    m_sparsity->setSuffix(QStringLiteral(" %"));
+    m_sparsity->setAlignment(Qt::AlignRight);
+    m_sparsity->setMinimumWidth(fontMetrics().averageCharWidth() * 14);
+    line->addWidget(m_slider, 1);
+    line->addWidget(m_sparsity);
+    connect(m_slider, &QSlider::valueChanged, this, [this](int value) { m_sparsity->setValue(value); });
+    connect(m_sparsity, &QDoubleSpinBox::valueChanged, this, [this](double value) {
+        const QSignalBlocker quiet(m_slider);
+        m_slider->setValue(static_cast<int>(std::lround(value)));
+        if (!m_filling) m_sparsityTouched = true;
+        said();
+    });
+    m_sparsityNote = muted({}, this);
+    addField(QStringLiteral("sparsity"), tr("Sparsity"), m_sparsity, row, m_sparsityNote);
+}
+
+void RunForm::makeBudget() {
+    auto* row = new QWidget(this);
+    auto* line = new QHBoxLayout(row);
+    line->setContentsMargins(0, 0, 0, 0);
+    line->setSpacing(kGap);
+    const QString texts[] = {tr("Quick"), tr("Steps"), tr("Minutes")};
+    for (int i = 0; i < 3; ++i) {
+        m_budgets[i] = plainButton(texts[i], {}, row);
+        m_budgets[i]->setCheckable(true);
+        m_budgets[i]->setAutoExclusive(true);
+        m_budgets[i]->setAccessibleName(tr("Budget: %1").arg(texts[i]));
+        connect(m_budgets[i], &QPushButton::clicked, this, [this, i] {
+            setBudget(static_cast<Budget>(i));
+            said();
+        });
+        line->addWidget(m_budgets[i]);
+    }
+    m_steps = new QSpinBox(row);
+    m_steps->setRange(1, 10'000'000);
+    m_steps->setValue(400);
+    m_steps->setSuffix(tr(" steps"));
+    m_steps->setGroupSeparatorShown(true);
+    m_minutes = new QDoubleSpinBox(row);
+    m_minutes->setRange(0.1, 1e6);
+    m_minutes->setDecimals(1);
+    m_minutes->setValue(10);
+    m_minutes->setSuffix(tr(" min"));
+    m_minutes->setAccessibleName(tr("Minutes"));
+    m_minutes->setObjectName(QStringLiteral("field.minutes"));
+    for (QAbstractSpinBox* box :
+         {static_cast<QAbstractSpinBox*>(m_steps), static_cast<QAbstractSpinBox*>(m_minutes)}) {
+        box->setAlignment(Qt::AlignRight);
+        line->addWidget(box, 1);
+    }
+    connect(m_steps, &QSpinBox::valueChanged, this, &RunForm::said);
+    connect(m_minutes, &QDoubleSpinBox::valueChanged, this, &RunForm::said);
+    line->addStretch(1);
+    m_budgetNote = muted({}, this);
+    addField(QStringLiteral("steps"), tr("Budget"), m_steps, row, m_budgetNote);
+    m_steps->setAccessibleName(tr("Steps"));
+    setBudget(Budget::Quick);
+}
+
+void RunForm::makeText() {
+    auto* row = new QWidget(this);
+    auto* line = new QHBoxLayout(row);
+    line->setContentsMargins(0, 0, 0, 0);
+    line->setSpacing(kGap);
+    auto* choose = plainButton(tr("Choose files..."), QStringLiteral("file-text"), row);
+    connect(choose, &QPushButton::clicked, this, &RunForm::chooseText);
+    m_defaultText = plainButton(tr("Use the default text"), {}, row);
+    connect(m_defaultText, &QPushButton::clicked, this, [this] {
+        m_texts.clear();
+        showText();
+        said();
+    });
+    line->addWidget(choose);
+    line->addWidget(m_defaultText);
+    line->addStretch();
+    m_textNote = muted({}, this);
+    addField(QStringLiteral("text"), tr("Text"), choose, row, m_textNote);
+    choose->setAccessibleName(tr("Choose text files"));
+    showText();
+}
+
+void RunForm::makeRest() {
+    auto* row = new QWidget(this);
+    auto* line = new QHBoxLayout(row);
+    line->setContentsMargins(0, 0, 0, 0);
+    line->setSpacing(kGap);
+    m_seed = new QLineEdit(QStringLiteral("0"), row);
+    m_seed->setMaximumWidth(fontMetrics().averageCharWidth() * 20);
+    auto* dice = new QToolButton(row);
+    dice->setIcon(themedIcon(QStringLiteral("dice")));
+    dice->setToolTip(tr("Another seed"));
+    dice->setAccessibleName(tr("Another seed"));
+    connect(m_seed, &QLineEdit::textEdited, this, &RunForm::said);
+    connect(dice, &QToolButton::clicked, this, [this] {
+        m_seed->setText(QString::number((m_seed->text().toLongLong() * 1103515245 + 12345) & 0x7fff));
+        said();
+    });
+    line->addWidget(m_seed);
+    line->addWidget(dice);
+    line->addStretch();
+    addField(QStringLiteral("seed"), tr("Seed"), m_seed, row);
+
+    m_threads = new QSpinBox(this);
+    m_threads->setRange(0, 4096);
+    m_threads->setSpecialValueText(tr("All %1 cores").arg(QThread::idealThreadCount()));
+    m_threads->setMaximumWidth(fontMetrics().averageCharWidth() * 20);
+    connect(m_threads, &QSpinBox::valueChanged, this, &RunForm::said);
+    addField(QStringLiteral("threads"), tr("Threads"), m_threads);
+
+    m_dtype = new QComboBox(this);
+    m_dtype->addItems({QStringLiteral("bf16"), QStringLiteral("f32")});
+    m_dtype->setMaximumWidth(fontMetrics().averageCharWidth() * 20);
+    connect(m_dtype, &QComboBox::currentIndexChanged, this, &RunForm::said);
+    addField(QStringLiteral("dtype"), tr("Computes in"), m_dtype);
+}
+
+void RunForm::fillModels() {
+    const auto before = m_model->currentData().toString();
+    {
+        const QSignalBlocker quiet(m_model);
+        m_model->clear();
+        for (const auto& model : m_models.models()) {
+            if (!model.installed || !model.problem.isEmpty()) continue;
+            const auto title = model.title.isEmpty() ? model.name : model.title;
+            m_model->addItem(
+                model.parameters > 0
+                    ? tr("%1, %2 parameters").arg(title, countText(static_cast<double>(model.parameters)))
+                    : title,
+                model.name);
+        }
+    }
+    if (before.isEmpty())
+        said();
+    else
+        setModel(before);
+}
+
+void RunForm::setModel(const QString& name) {
+    if (name.isEmpty()) return;
+    int at = m_model->findData(name);
+    if (at < 0) {
+        m_model->addItem(QFileInfo(name).fileName(), name);
+        at = m_model->count() - 1;
+    }
+    m_model->setCurrentIndex(at);
+}
+
+const MethodDescription& RunForm::method() const {
+    return methodNamed(m_method->currentData().toString().toStdString());
+}
+
+QString RunForm::methodTitle() const {
+    return m_method->currentText();
+}
+
+void RunForm::methodChanged() {
+    const auto& now = method();
+    m_methodNote->setText(methodNote(now.name));
+    {
+        const QSignalBlocker quiet(m_pattern);
+        m_pattern->clear();
+        for (const auto& pattern : now.patterns) {
+            if (pattern == "N:M")
+                m_pattern->addItems({QStringLiteral("2:4"), QStringLiteral("4:8"), QStringLiteral("1:4")});
+            else
+                m_pattern->addItem(QString::fromStdString(pattern));
+        }
+    }
+    setRowVisible(QStringLiteral("pattern"), now.patterns.size() > 1);
+    setRowVisible(QStringLiteral("steps"), now.learns);
+    m_options->setMethod(now.name);
+    const double most = std::min(99.9, now.mostSparsity * 100);
+    const bool filling = std::exchange(m_filling, true);
+    m_sparsity->setMaximum(most);
+    m_slider->setMaximum(static_cast<int>(most));
+    m_filling = filling;
+    m_sparsityNote->setText(
+        now.mostSparsity < 1 ? tr("Of the prunable weights; %1 reaches at most %2, where every tile is 2:4.")
+                                   .arg(QString::fromStdString(now.title), percentText(now.mostSparsity, 0))
+                             : tr("Of the prunable weights: those in the linear layers of the blocks."));
+    suggestSparsity();
+    patternChanged();
+}
+
+void RunForm::suggestSparsity() {
+    if (m_sparsityTouched) return;
+    const bool filling = std::exchange(m_filling, true);
+    const bool starter = m_model->currentData().toString() == QLatin1String("starter");
+    m_sparsity->setValue(100 * (method().name == "patch-tile" ? kPatchSparsity
+                                : starter                     ? kStarterSparsity
+                                                              : kUsual));
+    m_filling = filling;
+}
+
+void RunForm::patternChanged() {
+    const double fixed = sparsityOf(m_pattern->currentText());
+    m_slider->setEnabled(std::isnan(fixed));
+    m_sparsity->setEnabled(std::isnan(fixed));
+    if (std::isnan(fixed)) return;
+    const bool filling = std::exchange(m_filling, true);
+    m_sparsity->setValue(100 * fixed);
+    m_filling = filling;
+}
+
+void RunForm::setBudget(Budget budget) {
+    m_budget = budget;
+    m_budgets[static_cast<int>(budget)]->setChecked(true);
+    m_steps->setVisible(budget == Budget::Steps);
+    m_minutes->setVisible(budget == Budget::Minutes);
+    switch (budget) {
+        case Budget::Quick:
+            m_budgetNote->setText(m_quickSteps ? tr("As many steps as suit the model: %1.").arg(*m_quickSteps)
+                                               : tr("As many steps as suit the model."));
+            break;
+        case Budget::Steps:
+            m_budgetNote->setText(tr("Optimiser steps."));
+            break;
+        case Budget::Minutes:
+            m_budgetNote->setText(tr("Learning time, turned into steps once, from a measured one."));
+            break;
+    }
+}
+
+void RunForm::setQuickSteps(std::optional<std::int64_t> steps) {
+    m_quickSteps = steps;
+    setBudget(m_budget);
+}
+
+void RunForm::chooseText() {
+    auto* dialog = new QFileDialog(this, tr("Text to learn and calibrate on"));
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setFileMode(QFileDialog::ExistingFiles);
+    dialog->setNameFilters({tr("Text (*.txt *.md *.jsonl *.json)"), tr("All files (*)")});
+    connect(dialog, &QFileDialog::filesSelected, this, [this](const QStringList& files) {
+        m_texts = files;
+        showText();
+        said();
+    });
+    dialog->open();
+}
+
+void RunForm::showText() {
+    m_defaultText->setVisible(!m_texts.isEmpty());
+    if (m_texts.isEmpty()) {
+        m_textNote->setText(tr("The installed default text; a part of it is held out to measure on."));
+        return;
+    }
+    QStringList names;
+    for (const auto& file : m_texts) names << pathText(file);
+    m_textNote->setText(names.join(QStringLiteral(", ")));
+}
+
+void RunForm::setAdvanced(bool open) {
+    m_advanced->setChecked(open);
+    m_advanced->setIcon(themedIcon(open ? QStringLiteral("chevron-down") : QStringLiteral("chevron-right")));
+    m_options->setVisible(open);
+    said();
+}
+
+void RunForm::setRowVisible(const QString& name, bool visible) {
+    const auto& field = m_fields[name];
+    for (auto* part : field.parts) part->setVisible(visible);
+    if (!visible) field.problem->show(field.editor, {});
+}
+
+double RunForm::sparsity() const {
+    const double fixed = sparsityOf(m_pattern->currentText());
+    // Tenths of a percent, without the remainder of a division by 100.
+    return std::isnan(fixed) ? std::round(m_sparsity->value() * 10) / 1000 : fixed;
+}
+
+Json RunForm::spec() const {
+    const auto& now = method();
+    Json json{{"model", m_model->currentData().toString().toStdString()},
+              {"method", now.name},
+              {"pattern", m_pattern->currentText().trimmed().toStdString()},
+              {"sparsity", sparsity()}};
+    if (!m_texts.isEmpty()) {
+        json["text"] = Json::array();
+        for (const auto& file : m_texts) json["text"].push_back(file.toStdString());
+    }
+    if (now.learns && m_budget == Budget::Steps) json["steps"] = m_steps->value();
+    if (now.learns && m_budget == Budget::Minutes) json["minutes"] = m_minutes->value();
+    bool whole = false;
+    const auto seed = m_seed->text().trimmed().toLongLong(&whole);
+    json["seed"] = whole ? Json(seed) : Json(m_seed->text().toStdString());
+    json["threads"] = m_threads->value();
+    json["dtype"] = m_dtype->currentText().toStdString();
+    json["set"] = m_options->set();
+    return json;
+}
+
+void RunForm::setSpec(const Json& spec) {
+    if (!spec.is_object()) return;
+    m_filling = true;
+    setModel(textAt(spec, "model"));
+    if (const int at = m_method->findData(textAt(spec, "method")); at >= 0) m_method->setCurrentIndex(at);
+    if (const auto pattern = textAt(spec, "pattern"); !pattern.isEmpty()) m_pattern->setCurrentText(pattern);
+    if (const double value = numberAt(spec, "sparsity", NAN); std::isfinite(value)) {
+        m_sparsity->setValue(value * 100);
+        m_sparsityTouched = true;
+    }
+    m_texts.clear();
+    if (spec.contains("text") && spec["text"].is_array())
+        for (const auto& file : spec["text"])
+            if (file.is_string()) m_texts << QString::fromStdString(file.get<std::string>());
+    showText();
+    const double steps = numberAt(spec, "steps", NAN), minutes = numberAt(spec, "minutes", NAN);
+    if (std::isfinite(steps)) m_steps->setValue(static_cast<int>(std::clamp(steps, 1.0, 1e7)));
+    if (std::isfinite(minutes)) m_minutes->setValue(minutes);
+    setBudget(std::isfinite(steps)     ? Budget::Steps
+              : std::isfinite(minutes) ? Budget::Minutes
+                                       : Budget::Quick);
+    m_seed->setText(QString::number(static_cast<qint64>(numberAt(spec, "seed", 0))));
+    m_threads->setValue(static_cast<int>(numberAt(spec, "threads", 0)));
+    if (const int at = m_dtype->findText(textAt(spec, "dtype")); at >= 0) m_dtype->setCurrentIndex(at);
+    m_options->setValues(spec.contains("set") ? spec["set"] : Json::object());
+    m_filling = false;
+    said();
+}
+
+bool RunForm::apply(const QString& option, const QString& value) {
+    if (auto* row = m_options->row(option)) {
+        row->setValue(value);
+        setAdvanced(true);
+        said();
+        return true;
+    }
+    static const QStringList known{
+        QStringLiteral("model"),    QStringLiteral("method"),  QStringLiteral("pattern"),
+        QStringLiteral("sparsity"), QStringLiteral("steps"),   QStringLiteral("minutes"),
+        QStringLiteral("seed"),     QStringLiteral("threads"), QStringLiteral("dtype")};
+    if (!known.contains(option)) return false;
+    auto json = spec();
+    bool number = false;
+    const double real = value.toDouble(&number);
+    json[option.toStdString()] = number ? Json(real) : Json(value.toStdString());
+    if (option == QLatin1String("minutes")) json.erase("steps");
+    if (option == QLatin1String("steps")) json.erase("minutes");
+    setSpec(json);
+    return true;
+}
+
+std::optional<ExperimentSpec> RunForm::check() {
+    for (const auto& field : m_fields) field.problem->show(field.editor, {});
+    m_minutes->setProperty("invalid", false);
+    m_options->clearProblems();
+    m_wrong = nullptr;
+    try {
+        return ExperimentSpec::fromJson(spec());
+    } catch (const Error& error) {
+        auto sentence = asSentence(QString::fromStdString(error.summary()));
+        for (const auto& remedy : error.remedies())
+            sentence += QLatin1Char(' ') + asSentence(QString::fromStdString(remedy.text));
+        if (!showProblem(QString::fromStdString(error.where()), sentence))
+            showProblem(QStringLiteral("method"), sentence);
+        return std::nullopt;
+    }
+}
+
+bool RunForm::showProblem(const QString& where, const QString& sentence) {
+    if (auto* row = m_options->row(where)) {
+        setAdvanced(true);
+        row->setProblem(sentence);
+        m_wrong = row->editor();
+        return true;
+    }
+    const auto name = where == QLatin1String("minutes") ? QStringLiteral("steps") : where;
+    const auto found = m_fields.find(name);
+    if (found == m_fields.end()) return false;
+    auto* editor = where == QLatin1String("minutes") ? static_cast<QWidget*>(m_minutes) : found->editor;
+    found->problem->show(editor, sentence);
+    m_wrong = editor;
+    return true;
+}
+
+void RunForm::said() {
+    if (m_filling || !m_options) return;
+    const int changed = m_options->changedCount();
+    m_advanced->setText(changed == 0   ? tr("  Advanced")
+                        : changed == 1 ? tr("  Advanced: 1 option changed")
+                                       : tr("  Advanced: %1 options changed").arg(changed));
+    check();
+    Q_EMIT this->changed();
+}
+
+}  // namespace tessera::ui
