@@ -70,7 +70,8 @@ void Breadcrumb::show(const Navigator& navigator) {
         if (!button) continue;
         if (number < parts.size()) {
             const bool last = number + 1 == parts.size();
-            auto font = button->font();
+            auto font = this->font();
+            font.setPointSizeF(font.pointSizeF() * 1.12);
             font.setWeight(last ? QFont::DemiBold : QFont::Normal);
             button->setFont(font);
             button->setText(parts[number]);

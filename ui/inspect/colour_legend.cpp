@@ -32,7 +32,7 @@ void ColourLegend::show(const HeatmapView& view) {
     const auto& navigator = view.navigator();
     const auto colouring = view.look().colouring;
     const auto& range = view.range();
-    m_palette = view.look().palette;
+    m_palette = colouring == Colouring::Changed ? Palette::Ink : view.look().palette;
     m_items.clear();
     const auto swatch = [&](const QColor& colour, const QString& text) {
         m_items.push_back({colour, false, false, {}, text});
@@ -68,8 +68,8 @@ void ColourLegend::show(const HeatmapView& view) {
                     continue;
                 if (count == 0 && kind == TileKind::Unstructured) continue;
                 swatch(QColor::fromRgb(painter.kindColour(kind)),
-                       QStringLiteral("%1 %2 tiles (%3)")
-                           .arg(groupedDigits(count), tileKindText(kind),
+                       QStringLiteral("%1: %2 tiles (%3)")
+                           .arg(tileKindText(kind), groupedDigits(count),
                                 percentText(static_cast<double>(count) /
                                             static_cast<double>(std::max<std::int64_t>(all, 1)))));
             }
@@ -96,16 +96,11 @@ void ColourLegend::show(const HeatmapView& view) {
         case Colouring::Kept:
             break;
     }
-    if (colouring != Colouring::TileKind) {
-        const bool weights = colouring == Colouring::Kept;
-        const auto table = colourTable(m_palette, tokens);
-        if (weights) {
-            swatch(tokens.ink, QStringLiteral("ink: kept"));
-            swatch(tokens.paper, QStringLiteral("paper: pruned"));
-        } else if (colouring == Colouring::Density || colouring == Colouring::TileDensity) {
-            swatch(QColor::fromRgb(table.back()), QStringLiteral("ink: kept"));
-            swatch(QColor::fromRgb(table.front()), QStringLiteral("paper: pruned"));
-        }
+    if (colouring == Colouring::Kept) {
+        swatch(tokens.ink, tr("ink: kept"));
+        swatch(tokens.paper, tr("paper: pruned"));
+    } else if (colouring == Colouring::Density || colouring == Colouring::TileDensity) {
+        m_items.push_back({{}, false, false, {}, tr("Ink is kept, paper is pruned.")});
     }
     if ((data.claimsTwoFour || data.claimsTiles) && navigator.level() >= Level::Tile)
         m_items.push_back({tokens.bad, false, false, {}, QStringLiteral("outlined: not 2 of 4")});
@@ -130,8 +125,8 @@ double ColourLegend::itemWidth(const Item& item) const {
     strong.setBold(item.strong);
     const QFontMetricsF metrics(strong);
     const double words = metrics.horizontalAdvance(item.text);
-    return item.bar ? metrics.horizontalAdvance(item.low) + kGap + kBarWidth + kGap + words
-                    : metrics.height() + kGap * 0.75 + words;
+    if (item.bar) return metrics.horizontalAdvance(item.low) + kGap + kBarWidth + kGap + words;
+    return item.swatch.isValid() ? metrics.height() + kGap * 0.75 + words : words;
 }
 
 std::vector<QPointF> ColourLegend::places(double width) const {
@@ -196,6 +191,10 @@ void ColourLegend::paintEvent(QPaintEvent*) {
             painter.drawRoundedRect(QRectF(x + 0.5, y + (height - thick) / 2, kBarWidth - 1, thick), 2, 2);
             x += kBarWidth + kGap;
             word(item.text, tokens.text);
+            continue;
+        }
+        if (!item.swatch.isValid()) {
+            word(item.text, tokens.textMuted);
             continue;
         }
         const double side = metrics.height() * 0.8;

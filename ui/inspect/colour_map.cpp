@@ -12,6 +12,8 @@ constexpr std::array<QRgb, 10> kViridis = {0x440154, 0x482878, 0x3e4a89, 0x31688
 constexpr std::array<QRgb, 10> kCividis = {0x00224e, 0x123570, 0x3b496c, 0x575d6d, 0x707173,
                                            0x8a8678, 0xa59c74, 0xc3b369, 0xe1cc55, 0xfee838};
 
+constexpr double kPaperEnd = 0.22;
+
 double luminance(QRgb colour) {
     const auto linear = [](int channel) {
         const double c = channel / 255.0;
@@ -54,6 +56,9 @@ ColourTable colourTable(Palette palette, const ThemeTokens& tokens) {
         const double at = (tokens.dark ? share : 1 - share) * static_cast<double>(stops.size() - 1);
         const auto low = std::min(static_cast<std::size_t>(at), stops.size() - 2);
         table[i] = mixedColour(stops[low + 1], stops[low], at - static_cast<double>(low));
+        // The lowest colours run into the paper, so that what is pruned is paper on these palettes, too.
+        if (share < kPaperEnd)
+            table[i] = mixedColour(tokens.paper.rgb(), table[i], 0.85 * (1 - share / kPaperEnd));
     }
     return table;
 }

@@ -12,7 +12,7 @@ namespace tessera::ui {
 
 namespace {
 
-constexpr double kMinimapSide = 128;
+constexpr double kMinimapSide = 112;
 
 }  // namespace
 
@@ -83,7 +83,7 @@ void HeatmapView::paintEvent(QPaintEvent*) {
         m_image.setDevicePixelRatio(1);
         MapPainter cells(m_data, m_look, tokens);
         cells.setRange(m_range);
-        const MapOverlay overlay(m_data, m_navigator, m_look, tokens, font());
+        const MapOverlay overlay(m_data, m_navigator, m_look, tokens, font(), hasFocus());
         painter.save();
         overlay.paintRulers(painter, m_painted, m_left, m_top);
         painter.setClipRect(area);
@@ -92,11 +92,6 @@ void HeatmapView::paintEvent(QPaintEvent*) {
         painter.restore();
         if (m_navigator.level() != Level::Model && m_navigator.zoomedIn()) paintMinimap(painter);
     }
-    if (hasFocus()) {
-        painter.setPen(QPen(tokens.accent, 1));
-        painter.setBrush(Qt::NoBrush);
-        painter.drawRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5));
-    }
 }
 
 /// The whole matrix in a corner, with a frame around what is in view.
@@ -104,7 +99,8 @@ void HeatmapView::paintMinimap(QPainter& painter) {
     const auto& tokens = Theme::instance().tokens();
     const double ratio = devicePixelRatioF();
     const auto scene = m_navigator.scene();
-    const double scale = kMinimapSide / std::max(scene.width(), scene.height());
+    const double scale = (m_navigator.level() == Level::Group ? kMinimapSide * 0.75 : kMinimapSide) /
+                         std::max(scene.width(), scene.height());
     const QSizeF size(std::max(12.0, scene.width() * scale), std::max(12.0, scene.height() * scale));
     const QSize pixels(static_cast<int>(size.width() * ratio), static_cast<int>(size.height() * ratio));
     auto look = m_look;
@@ -118,8 +114,14 @@ void HeatmapView::paintMinimap(QPainter& painter) {
         m_minimapKey = key;
     }
     const auto area = mapRect();
-    const QRectF box(
-        QPointF(area.right() - size.width() - kGap * 1.5, area.bottom() - size.height() - kGap * 1.5), size);
+    QRectF box(QPointF(area.right() - size.width() - kGap * 1.5, area.bottom() - size.height() - kGap * 1.5),
+               size);
+    // Not over what is selected: then in the other corner.
+    const auto& place = m_navigator.selected();
+    const auto selected =
+        m_painted.toView(static_cast<double>(place.col), static_cast<double>(place.row)) + area.topLeft();
+    const double side = std::max(m_painted.scaleX, 8.0) * 4;
+    if (box.adjusted(-side, -side, side, side).contains(selected)) box.moveLeft(area.left() + kGap * 1.5);
     painter.fillRect(box.adjusted(-4, -4, 4, 4), tokens.raised);
     painter.setPen(QPen(tokens.border, 1));
     painter.setBrush(Qt::NoBrush);

@@ -99,6 +99,7 @@ void InspectPage::build() {
     split->addWidget(m_panel);
     split->setStretchFactor(0, 1);
     split->setStretchFactor(1, 0);
+    split->setSizes({4000, m_panel->sizeHint().width()});
     column->addWidget(split, 1);
 
     m_readOut = new QLabel(m_content);
@@ -326,7 +327,7 @@ void InspectPage::take(const SourceFacts& facts, bool fresh) {
         m_loader.forget();
         m_view->dropValues();
     }
-    m_slider->setVisible(facts.isRun && !facts.steps.empty());
+    m_slider->setVisible(facts.steps.size() > 1);
     const auto shown = m_slider->step();
     m_slider->setSteps(facts.steps);
     if (fresh && (m_slider->step() == shown || facts.steps.empty())) showStep();
@@ -370,7 +371,8 @@ void InspectPage::showChoices() {
     m_colouring->setCurrentIndex(m_colouring->findData(static_cast<int>(m_view->look().colouring)));
     m_palette->setCurrentIndex(static_cast<int>(m_view->look().palette));
     const auto colouring = m_view->look().colouring;
-    const bool categories = colouring == Colouring::TileKind || colouring == Colouring::Kept;
+    const bool categories = colouring == Colouring::TileKind || colouring == Colouring::Kept ||
+                            colouring == Colouring::Changed;
     m_palette->setEnabled(!categories);
     m_contrast->setEnabled(colouring == Colouring::Density || colouring == Colouring::TileDensity ||
                            colouring == Colouring::Magnitude);

@@ -13,8 +13,9 @@ namespace tessera::ui {
 namespace {
 
 constexpr double kTextCell = 44;        ///< a cell of the model has its number from this width on
+constexpr double kMosaicLine = 5;       ///< tiles of the model have lines from this size on
 constexpr double kTileLine = 10;        ///< tiles have lines from this size on
-constexpr double kGroupLine = 5;        ///< groups of four have lines from this size of a weight on
+constexpr double kGroupLine = 3;        ///< groups of four have lines from this size of a weight on
 constexpr double kViolationLine = 3.5;  ///< and outlines where they are not 2:4
 
 QColor faded(const QColor& colour, double alpha) {
@@ -40,8 +41,13 @@ std::int64_t labelStep(double unit, double room, bool weights) {
 }  // namespace
 
 MapOverlay::MapOverlay(const MapData& data, const Navigator& navigator, const Look& look,
-                       const ThemeTokens& tokens, const QFont& font)
-    : m_data(data), m_navigator(navigator), m_look(look), m_tokens(tokens), m_font(font) {}
+                       const ThemeTokens& tokens, const QFont& font, bool focused)
+    : m_data(data),
+      m_navigator(navigator),
+      m_look(look),
+      m_tokens(tokens),
+      m_font(font),
+      m_focused(focused) {}
 
 double MapOverlay::valueSide(const QFont& font) {
     return std::ceil(QFontMetricsF(font).horizontalAdvance(QStringLiteral("−0.00012")) + kGap);
@@ -65,6 +71,9 @@ void MapOverlay::paint(QPainter& painter, const MapPainter& cells, const Camera&
         paintModelText(painter, cells, camera);
     } else {
         paintLines(painter, camera);
+        if (m_navigator.level() == Level::Matrix && m_look.colouring <= Colouring::TileKind)
+            paintProfiles(painter, camera);
+        if (m_navigator.level() == Level::Tile) paintSurroundings(painter, camera);
         if (m_navigator.level() >= Level::Tile) {
             if (camera.scaleX >= m_navigator.valueSide() * 0.98) paintValues(painter, cells, camera);
             if (camera.scaleX >= kViolationLine) paintViolations(painter, camera);
@@ -75,6 +84,7 @@ void MapOverlay::paint(QPainter& painter, const MapPainter& cells, const Camera&
 
 void MapOverlay::paintModelText(QPainter& painter, const MapPainter& cells, const Camera& camera) const {
     const QFontMetricsF metrics(m_font);
+    if (m_look.colouring == Colouring::TileKind) paintMosaicLines(painter, camera);
     if (m_look.colouring == Colouring::TileKind || camera.scaleX < kTextCell ||
         camera.scaleY < metrics.height() * 1.15)
         return;
@@ -92,6 +102,109 @@ void MapOverlay::paintModelText(QPainter& painter, const MapPainter& cells, cons
         painter.setPen(readableOn(cells.matrixColour(static_cast<int>(i))));
         painter.drawText(cell, Qt::AlignCenter, percentText(share, decimals));
     }
+}
+
+/// Fine lines between tiles that are large enough, so that matrices are mosaics rather than blots.
+void MapOverlay::paintMosaicLines(QPainter& painter, const Camera& camera) const {
+    const auto& structure = *m_data.structure;
+    const double width = 1 / painter.device()->devicePixelRatioF();
+    for (std::size_t i = 0; i < structure.matrices.size(); ++i) {
+        const auto& info = structure.matrices[i];
+        const QRectF cell(camera.toView(info.projection, info.block),
+                          camera.toView(info.projection + 1, info.block + 1));
+        const double across = cell.width() * static_cast<double>(structure.tileCols) /
+                              static_cast<double>(info.cols),
+                     down = cell.height() * static_cast<double>(structure.tileRows) /
+                            static_cast<double>(info.rows);
+        if (across < kMosaicLine || down < kMosaicLine) continue;
+        for (double x = cell.left() + across; x < cell.right() - 1; x += across)
+            painter.fillRect(QRectF(sharp(x, painter), cell.top(), width, cell.height()), m_tokens.raised);
+        for (double y = cell.top() + down; y < cell.bottom() - 1; y += down)
+            painter.fillRect(QRectF(cell.left(), sharp(y, painter), cell.width(), width), m_tokens.raised);
+    }
+}
+
+QRectF MapOverlay::tileRect(const Camera& camera) const {
+    const auto& structure = *m_data.structure;
+    const auto& info = m_navigator.matrix();
+    const auto left = m_navigator.tileCol() * structure.tileCols,
+               top = m_navigator.tileRow() * structure.tileRows;
+    return QRectF(camera.toView(static_cast<double>(left), static_cast<double>(top)),
+                  camera.toView(static_cast<double>(std::min(left + structure.tileCols, info.cols)),
+                                static_cast<double>(std::min(top + structure.tileRows, info.rows))));
+}
+
+/// The tiles around the selected one step back.
+void MapOverlay::paintSurroundings(QPainter& painter, const Camera& camera) const {
+    const QRectF view(QPointF(0, 0), m_navigator.viewport());
+    const auto tile = tileRect(camera).intersected(view);
+    const auto veil = faded(m_tokens.raised, m_tokens.dark ? 0.55 : 0.6);
+    if (tile.isEmpty()) return;
+    painter.fillRect(QRectF(view.topLeft(), QPointF(view.right(), tile.top())), veil);
+    painter.fillRect(QRectF(QPointF(0, tile.bottom()), view.bottomRight()), veil);
+    painter.fillRect(QRectF(QPointF(0, tile.top()), tile.bottomLeft()), veil);
+    painter.fillRect(QRectF(tile.topRight(), QPointF(view.right(), tile.bottom())), veil);
+}
+
+/// Where the view has room beside or below the matrix: the share kept of each band of rows, or columns.
+void MapOverlay::paintProfiles(QPainter& painter, const Camera& camera) const {
+    const auto* detail = m_data.detailOf(m_navigator.selected().matrix);
+    if (!detail || detail->pyramid.levels().empty()) return;
+    const auto& info = m_navigator.matrix();
+    const QRectF map(camera.toView(0, 0),
+                     camera.toView(static_cast<double>(info.cols), static_cast<double>(info.rows)));
+    const auto& view = m_navigator.viewport();
+    const QFontMetricsF metrics(m_font);
+    const double beside = view.width() - map.right() - kGap * 2,
+                 below = view.height() - map.bottom() - kGap * 2;
+    const auto& level = detail->pyramid.levelFor(3 / camera.scaleX);
+    const bool rows = beside >= metrics.height() * 4, cols = below >= metrics.height() * 4;
+    if (!rows && !cols) return;
+    std::vector<double> byRow(static_cast<std::size_t>(level.rows)),
+        byCol(static_cast<std::size_t>(level.cols));
+    for (std::int64_t r = 0; r < level.rows; ++r)
+        for (std::int64_t c = 0; c < level.cols; ++c) {
+            const auto kept = level.kept[static_cast<std::size_t>(r * level.cols + c)];
+            byRow[static_cast<std::size_t>(r)] += kept;
+            byCol[static_cast<std::size_t>(c)] += kept;
+        }
+    const double length = std::min({rows ? beside : below, metrics.height() * 4.5, 96.0});
+    const auto draw = [&](bool horizontal) {
+        const auto& sums = horizontal ? byCol : byRow;
+        const auto span = horizontal ? info.cols : info.rows, across = horizontal ? info.rows : info.cols;
+        const double unit = horizontal ? camera.scaleX : camera.scaleY;
+        const double base = (horizontal ? map.bottom() : map.right()) + kGap;
+        const double start = horizontal ? map.left() : map.top();
+        const auto box = [&](double from, double to, double share) {
+            return horizontal ? QRectF(start + from * unit, base, (to - from) * unit, length * share)
+                              : QRectF(base, start + from * unit, length * share, (to - from) * unit);
+        };
+        painter.fillRect(box(0, static_cast<double>(span), 1), faded(m_tokens.grid, 0.6));
+        for (std::size_t i = 0; i < sums.size(); ++i) {
+            const auto from = static_cast<std::int64_t>(i) * level.cell,
+                       to = std::min(from + level.cell, span);
+            const double share = sums[i] / static_cast<double>((to - from) * across);
+            painter.fillRect(box(static_cast<double>(from), static_cast<double>(to), share),
+                             faded(m_tokens.textMuted, 0.5));
+        }
+        painter.setPen(m_tokens.textMuted);
+        const auto whole = box(0, static_cast<double>(span), 1);
+        const auto text =
+            horizontal ? QStringLiteral("kept by column, 0 to 100 %") : QStringLiteral("kept by row");
+        if (horizontal)
+            painter.drawText(QRectF(whole.left(), whole.bottom() + 2, whole.width(), metrics.height()),
+                             Qt::AlignLeft | Qt::AlignTop, text);
+        else if (beside > length + metrics.height() * 1.5) {
+            painter.save();
+            painter.translate(whole.right() + 4, whole.top());
+            painter.rotate(90);
+            painter.drawText(QRectF(0, -metrics.height(), whole.height(), metrics.height()),
+                             Qt::AlignLeft | Qt::AlignVCenter, text + QStringLiteral(", 0 to 100 %"));
+            painter.restore();
+        }
+    };
+    if (rows) draw(false);
+    if (cols) draw(true);
 }
 
 void MapOverlay::paintLines(QPainter& painter, const Camera& camera) const {
@@ -117,7 +230,7 @@ void MapOverlay::paintLines(QPainter& painter, const Camera& camera) const {
     // colour.
     if (near && camera.scaleX >= kGroupLine) {
         const double width = camera.scaleX >= 16 ? std::max(1.0, std::round(2 * ratio) / ratio) : 1 / ratio;
-        painter.setBrush(faded(m_tokens.raised, camera.scaleX >= 9 ? 1 : 0.65));
+        painter.setBrush(faded(m_tokens.raised, camera.scaleX >= 9 ? 1 : camera.scaleX >= 5 ? 0.65 : 0.4));
         for (auto col = (view.left / 4 + 1) * 4; col < view.right; col += 4) down(col, width);
         if (camera.scaleX >= 9) {
             painter.setBrush(faded(m_tokens.raised, camera.scaleX >= 16 ? 0.9 : 0.55));
@@ -186,49 +299,43 @@ void MapOverlay::paintViolations(QPainter& painter, const Camera& camera) const 
 
 void MapOverlay::paintSelection(QPainter& painter, const Camera& camera) const {
     const auto& place = m_navigator.selected();
-    const auto& structure = *m_data.structure;
     const auto& info = m_navigator.matrix();
+    const bool near = m_navigator.level() >= Level::Tile;
+    // On coloured cells the text's colour is the one that none of them has.
+    const auto colour = !m_focused ? m_tokens.textMuted : near ? m_tokens.accent : m_tokens.text;
     const auto rectOf = [&](double left, double top, double width, double height) {
         return QRectF(camera.toView(left, top), camera.toView(left + width, top + height));
     };
-    const auto frame = [&](QRectF rect, const QColor& colour, double width) {
-        const double least = width * 3;
-        if (rect.width() < least) rect.adjust(-(least - rect.width()) / 2, 0, (least - rect.width()) / 2, 0);
+    const auto weight = rectOf(static_cast<double>(place.col), static_cast<double>(place.row), 1, 1);
+    const auto frame = [&](QRectF rect) {
+        const double least = 6;
+        if (rect.width() < least) rect.adjust((rect.width() - least) / 2, 0, (least - rect.width()) / 2, 0);
         if (rect.height() < least)
-            rect.adjust(0, -(least - rect.height()) / 2, 0, (least - rect.height()) / 2);
+            rect.adjust(0, (rect.height() - least) / 2, 0, (least - rect.height()) / 2);
         painter.setBrush(Qt::NoBrush);
         // A rim of the page's colour keeps the frame visible on every cell.
-        painter.setPen(QPen(m_tokens.raised, width + 2));
+        painter.setPen(QPen(m_tokens.raised, 4.5, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
         painter.drawRect(rect);
-        painter.setPen(QPen(colour, width));
+        painter.setPen(QPen(colour, 2, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
         painter.drawRect(rect);
     };
-    const auto tileLeft = m_navigator.tileCol() * structure.tileCols,
-               tileTop = m_navigator.tileRow() * structure.tileRows;
-    const auto tile = rectOf(static_cast<double>(tileLeft), static_cast<double>(tileTop),
-                             static_cast<double>(std::min(structure.tileCols, info.cols - tileLeft)),
-                             static_cast<double>(std::min(structure.tileRows, info.rows - tileTop)));
     switch (m_navigator.level()) {
         case Level::Model:
-            return frame(rectOf(info.projection, info.block, 1, 1).adjusted(1, 1, -1, -1), m_tokens.accent,
-                         2);
+            return frame(rectOf(info.projection, info.block, 1, 1).adjusted(1, 1, -1, -1));
         case Level::Matrix:
-            return frame(tile, m_tokens.accent, 2);
+            return frame(tileRect(camera));
         case Level::Tile:
             painter.setBrush(Qt::NoBrush);
-            painter.setPen(QPen(m_tokens.accent, 1));
-            painter.drawRect(tile);
-            return frame(rectOf(static_cast<double>(place.col), static_cast<double>(place.row), 1, 1),
-                         m_tokens.accent, 2);
+            painter.setPen(QPen(colour, 1));
+            painter.drawRect(tileRect(camera));
+            return frame(weight);
         case Level::Group: {
             const auto first = place.col / 4 * 4;
-            const auto width = static_cast<double>(std::min<std::int64_t>(4, info.cols - first));
-            frame(rectOf(static_cast<double>(first), static_cast<double>(place.row), width, 1),
-                  m_tokens.accent, 2);
+            frame(rectOf(static_cast<double>(first), static_cast<double>(place.row),
+                         static_cast<double>(std::min<std::int64_t>(4, info.cols - first)), 1));
             painter.setBrush(Qt::NoBrush);
-            painter.setPen(QPen(m_tokens.accent, 1, Qt::DashLine));
-            painter.drawRect(rectOf(static_cast<double>(place.col), static_cast<double>(place.row), 1, 1)
-                                 .adjusted(4, 4, -4, -4));
+            painter.setPen(QPen(colour, 1, Qt::DashLine));
+            painter.drawRect(weight.adjusted(4, 4, -4, -4));
         }
     }
 }
@@ -240,6 +347,8 @@ void MapOverlay::paintRulers(QPainter& painter, const Camera& camera, double lef
     const auto level = m_navigator.level();
     const auto& view = m_navigator.viewport();
     const auto& structure = *m_data.structure;
+    // Numbers stand at the map's own edge where that is in view.
+    const QPointF beside(std::max(0.0, camera.origin.x()), std::max(0.0, camera.origin.y()));
     const auto number = [](std::int64_t value) { return QString::number(value); };
     const auto draw = [&](bool horizontal, std::int64_t count, double unit, std::int64_t step,
                           std::int64_t selected, const std::function<QString(std::int64_t)>& text,
@@ -254,12 +363,12 @@ void MapOverlay::paintRulers(QPainter& painter, const Camera& camera, double lef
             if (middle > length) break;
             if (middle < 0) continue;
             painter.setPen(i == selected ? m_tokens.text : m_tokens.textMuted);
-            const QRectF box = horizontal
-                                   ? QRectF(middle - 60, 0, 120, top - 3)
-                                   : QRectF(0, middle - metrics.height(), left - 6, metrics.height() * 2);
+            const QRectF box = horizontal ? QRectF(left + middle - 60, beside.y(), 120, top - 3)
+                                          : QRectF(beside.x(), top + middle - metrics.height(), left - 6,
+                                                   metrics.height() * 2);
             painter.drawText(
-                horizontal ? box.translated(left, 0) : box.translated(0, top),
-                horizontal ? Qt::AlignHCenter | Qt::AlignBottom : Qt::AlignRight | Qt::AlignVCenter, text(i));
+                box, horizontal ? Qt::AlignHCenter | Qt::AlignBottom : Qt::AlignRight | Qt::AlignVCenter,
+                text(i));
         }
     };
     const double across = metrics.horizontalAdvance(QStringLiteral("00000")) + kGap,

@@ -11,8 +11,9 @@ namespace tessera::ui {
 /// The lines, numbers and marks over a map, in logical pixels of the viewport.
 class MapOverlay {
   public:
+    /// `focused`: the selection is drawn as the keyboard's.
     MapOverlay(const MapData& data, const Navigator& navigator, const Look& look, const ThemeTokens& tokens,
-               const QFont& font);
+               const QFont& font, bool focused);
 
     /// Everything inside the viewport, whose corner is at the painter's origin; `camera` is the one that was
     /// painted with, in logical pixels.
@@ -24,10 +25,14 @@ class MapOverlay {
 
   private:
     void paintModelText(QPainter& painter, const MapPainter& cells, const Camera& camera) const;
+    void paintMosaicLines(QPainter& painter, const Camera& camera) const;
     void paintLines(QPainter& painter, const Camera& camera) const;
     void paintValues(QPainter& painter, const MapPainter& cells, const Camera& camera) const;
     void paintViolations(QPainter& painter, const Camera& camera) const;
     void paintSelection(QPainter& painter, const Camera& camera) const;
+    void paintSurroundings(QPainter& painter, const Camera& camera) const;
+    void paintProfiles(QPainter& painter, const Camera& camera) const;
+    QRectF tileRect(const Camera& camera) const;
 
     struct Window {
         std::int64_t top, left, bottom, right;  ///< weights in view, half open
@@ -39,6 +44,7 @@ class MapOverlay {
     Look m_look;
     const ThemeTokens& m_tokens;
     QFont m_font;
+    bool m_focused;
 };
 
 }  // namespace tessera::ui

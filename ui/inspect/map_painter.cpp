@@ -89,7 +89,8 @@ QList<Colouring> colouringsAt(Level level, const MapData& data) {
 
 MapPainter::MapPainter(const MapData& data, const Look& look, const ThemeTokens& tokens)
     : m_data(data), m_look(look), m_tokens(tokens), m_background(tokens.raised.rgb()) {
-    m_table = colourTable(look.palette, tokens);
+    // What did not change is paper: a palette would paint the whole map for a few cells.
+    m_table = colourTable(look.colouring == Colouring::Changed ? Palette::Ink : look.palette, tokens);
 }
 
 QRgb MapPainter::coloured(double value) const {
@@ -230,7 +231,7 @@ void MapPainter::paintModel(QImage& image, const QRect& area, const Camera& came
                          QPoint(static_cast<int>(std::lround(end.x() - gap)) - 1,
                                 static_cast<int>(std::lround(end.y() - gap)) - 1));
         if (!cell.intersects(area)) continue;
-        if (m_look.colouring != Colouring::TileKind) {
+        if (m_look.colouring == Colouring::Changed) {
             QPainter painter(&image);
             painter.fillRect(cell.intersected(area), QColor::fromRgb(matrixColour(static_cast<int>(i))));
             continue;
@@ -239,7 +240,7 @@ void MapPainter::paintModel(QImage& image, const QRect& area, const Camera& came
             info.rows, info.cols, 1, 1, 0, 0, static_cast<double>(cell.x()), static_cast<double>(cell.y())};
         plane.scaleX = static_cast<double>(cell.width()) / static_cast<double>(info.cols);
         plane.scaleY = static_cast<double>(cell.height()) / static_cast<double>(info.rows);
-        paintTiles(image, area, static_cast<int>(i), plane);
+        paintTiles(image, area.intersected(cell), static_cast<int>(i), plane);
     }
 }
 

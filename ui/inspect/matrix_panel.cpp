@@ -4,6 +4,7 @@
 #include <QHelpEvent>
 #include <QMouseEvent>
 #include <QPainter>
+#include <QScrollBar>
 #include <QSortFilterProxyModel>
 #include <QStyledItemDelegate>
 #include <QTableView>
@@ -102,6 +103,7 @@ QVariant MatrixTableModel::headerData(int section, Qt::Orientation orientation, 
     if (orientation != Qt::Horizontal) return {};
     if (role == Qt::TextAlignmentRole)
         return static_cast<int>((section == kName ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    if (role == Qt::ToolTipRole && section == kDense) return tr("Share of the tiles that are kept whole");
     if (role != Qt::DisplayRole) return {};
     switch (section) {
         case kName:
@@ -111,7 +113,7 @@ QVariant MatrixTableModel::headerData(int section, Qt::Orientation orientation, 
         case kDensity:
             return tr("Density");
         default:
-            return tr("Dense tiles");
+            return tr("Dense");
     }
 }
 
@@ -244,6 +246,7 @@ MatrixPanel::MatrixPanel(QWidget* parent) : QWidget(parent) {
     header->setSectionResizeMode(QHeaderView::ResizeToContents);
     header->setSectionResizeMode(MatrixTableModel::kName, QHeaderView::Stretch);
     header->setHighlightSections(false);
+    m_table->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     column->addWidget(m_table, 1);
 
     m_byProjection = new DensityBars(true, this);
@@ -291,6 +294,12 @@ void MatrixPanel::setStructure(StructurePtr structure) {
 void MatrixPanel::setFrame(FramePtr frame) {
     m_model->setFrame(frame);
     if (!m_structure || !frame) return;
+    // As wide as the figures are, so that no column is cut off.
+    int width = m_table->verticalScrollBar()->sizeHint().width() + 2 * m_table->frameWidth() + kGap;
+    for (int column = 0; column < MatrixTableModel::kColumns; ++column)
+        width += std::max(m_table->horizontalHeader()->sectionSizeHint(column),
+                          static_cast<QAbstractItemView*>(m_table)->sizeHintForColumn(column));
+    setMinimumWidth(width);
     std::vector<std::int64_t> keptBlock(static_cast<std::size_t>(m_structure->blocks)), sizeBlock = keptBlock;
     std::vector<std::int64_t> keptKind(static_cast<std::size_t>(m_structure->projections.size())),
         sizeKind = keptKind;

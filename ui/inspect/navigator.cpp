@@ -116,11 +116,21 @@ void Navigator::frameLevel() {
         case Level::Tile:
             frame(tileRect(), fitTile());
             break;
-        case Level::Group:
-            frame(QRectF(static_cast<double>(m_selected.col / 4 * 4), static_cast<double>(m_selected.row), 4,
-                         1),
-                  std::max(m_valueSide * 1.1, fitTile() * 1.35));
+        case Level::Group: {
+            // Whole groups side by side, as many as their values can be printed in, from the view's left edge
+            // on.
+            const double side = std::max(m_valueSide, fitTile() * 1.35);
+            const double columns = std::max(4.0, std::floor(m_viewport.width() / side / 4) * 4);
+            const double scale = m_viewport.width() / columns;
+            const auto col = static_cast<double>(m_selected.col / 4 * 4),
+                       row = static_cast<double>(m_selected.row);
+            const double first = std::clamp(std::round((col + 2 - columns / 2) / 4) * 4, 0.0,
+                                            std::max(0.0, std::ceil((size.width() - columns) / 4) * 4));
+            const double above = std::max(0.0, std::floor(m_viewport.height() / scale / 2 - 0.5));
+            m_camera = {scale, scale, {-first * scale, -std::max(0.0, row - above) * scale}};
+            clamp();
             break;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <QStringList>
 #include <algorithm>
+#include <cmath>
 
 #include "ui/widgets/basics.h"
 
@@ -26,7 +27,7 @@ QString kindsText(const MatrixSummary& summary) {
     QStringList parts;
     for (const auto kind : {TileKind::Dense, TileKind::TwoFour, TileKind::Unstructured, TileKind::Empty})
         if (const auto count = summary.kinds[static_cast<std::size_t>(kind)]; count > 0)
-            parts << groupedDigits(count) + QLatin1Char(' ') + tileKindText(kind);
+            parts << tileKindText(kind) + QLatin1Char(' ') + groupedDigits(count);
     return QStringLiteral("tiles: ") + parts.join(QStringLiteral(", "));
 }
 
@@ -39,8 +40,19 @@ QString groupedDigits(std::int64_t number) {
 }
 
 QString weightText(double value) {
-    auto text = QString::number(value, 'g', 3);
+    const double size = std::abs(value);
+    // Three significant digits with their zeros, so that columns of them can be compared at a glance.
+    auto text = size >= 1e-4 && size < 1e3
+                    ? QString::number(value, 'f',
+                                      std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 7))
+                    : QString::number(value, 'g', 3);
     return text.replace(QLatin1Char('-'), QChar(0x2212));
+}
+
+QString probabilityText(double value) {
+    if (value > 0 && value < 0.0005) return QStringLiteral("< 0.001");
+    if (value < 1 && value > 0.9995) return QStringLiteral("> 0.999");
+    return QString::number(value, 'f', 3);
 }
 
 QString matrixTitle(const MatrixInfo& info) {
@@ -64,7 +76,7 @@ QString colouringText(Colouring colouring, const MapData& data) {
         case Colouring::Changed:
             break;
     }
-    return QStringLiteral("Changed since the snapshot before");
+    return QStringLiteral("Changed since the last snapshot");
 }
 
 QString readOut(const MapData& data, const Navigator& navigator, const Place& place) {
@@ -103,7 +115,7 @@ QString readOut(const MapData& data, const Navigator& navigator, const Place& pl
               << spanText(QStringLiteral("columns"), left, cols) << keptText(kept, rows * cols) << kind;
         if (detail && tile < detail->tileGates.size())
             parts << QStringLiteral("gate %1 at step %2")
-                         .arg(numberText(static_cast<double>(detail->tileGates[tile]), 3))
+                         .arg(probabilityText(static_cast<double>(detail->tileGates[tile])))
                          .arg(data.gateStep);
         if (detail && detail->hasChanges)
             parts << QStringLiteral("%1 changed since step %2")
@@ -122,7 +134,7 @@ QString readOut(const MapData& data, const Navigator& navigator, const Place& pl
                              weightText(static_cast<double>(values->weight(place.row, place.col)));
             if (!values->gates.empty())
                 parts << QStringLiteral("gate %1 at step %2")
-                             .arg(numberText(static_cast<double>(values->gate(place.row, place.col)), 3))
+                             .arg(probabilityText(static_cast<double>(values->gate(place.row, place.col))))
                              .arg(data.gateStep);
         }
         if (detail->hasChanges && detail->changed.keeps(at))

@@ -18,5 +18,6 @@ QString colouringText(Colouring colouring,
 QString groupedDigits(std::int64_t number);  ///< "16 384"
 /// A weight as it is printed: three significant digits and a true minus.
 QString weightText(double value);
+QString probabilityText(double value);
 
 }  // namespace tessera::ui
