@@ -29,7 +29,7 @@ else
     mkdir -p -- "$scratch/runs"
     "$bin/tessera-cli" run --model starter --method leap --sparsity 0.7 --steps 60 --out "$run" >/dev/null
     "$bin/tessera-cli" run --model starter --method wanda --sparsity 0.7 --out "$scratch/runs/starter-wanda-70" >/dev/null
-    "$bin/tessera-cli" bench "$run" >/dev/null
+    "$bin/tessera-cli" bench model "$run" >/dev/null
 fi
 
 mkdir -p -- "$pictures"

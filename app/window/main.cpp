@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
     QApplication application(count, argv);
     QApplication::setApplicationName(QStringLiteral("tessera"));
     QApplication::setApplicationVersion(QStringLiteral(TESSERA_VERSION));
-    QApplication::setDesktopFileName(QStringLiteral("io.github.tessera.Tessera"));
+    QApplication::setDesktopFileName(QStringLiteral("tessera.workbench.Tessera"));
     Theme theme;
     MainWindow window(options);
     window.show();
