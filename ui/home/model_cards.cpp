@@ -1,0 +1,163 @@
+#include "ui/home/model_cards.h"
+
+#include <algorithm>
+
+#include "ui/client/model_library.h"
+#include "ui/home/model_card.h"
+#include "ui/widgets/basics.h"
+
+namespace tessera::ui {
+
+namespace {
+
+constexpr int kBetween = kGap * 2, kMostColumns = 4;
+
+}  // namespace
+
+ModelCards::ModelCards(ModelLibrary& models, QWidget* parent) : QWidget(parent), m_models(models) {
+    QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    policy.setHeightForWidth(true);
+    setSizePolicy(policy);
+    setAccessibleName(tr("Models"));
+    connect(&models, &ModelLibrary::changed, this, &ModelCards::rebuild);
+    connect(&m_fits, &FitCheck::changed, this, &ModelCards::refresh);
+    connect(&m_fetch, &ModelFetch::progressed, this, &ModelCards::refresh);
+    connect(&m_fetch, &ModelFetch::finished, this, [this](bool got) {
+        if (got) m_models.refresh();
+        rebuild();
+    });
+    rebuild();
+}
+
+const ModelEntry* ModelCards::chosen() const {
+    return m_models.find(m_chosen);
+}
+
+ModelCard* ModelCards::card(const QString& name) const {
+    for (auto* card : m_cards)
+        if (card->model().name == name) return card;
+    return nullptr;
+}
+
+void ModelCards::choose(const QString& name) {
+    if (name.isEmpty() || name == m_chosen) return;
+    if (auto* wanted = card(name)) {
+        m_wanted.clear();
+        wanted->setChecked(true);
+    } else {
+        m_wanted = name;
+    }
+}
+
+void ModelCards::get(const QString& name) {
+    m_fetch.start(name);
+    rebuild();
+}
+
+void ModelCards::beginChecks() {
+    if (m_checking) return;
+    m_checking = true;
+    refresh();
+}
+
+bool ModelCards::settled() const {
+    const auto& all = m_models.models();
+    return m_fits.settled() && std::none_of(all.begin(), all.end(), [](const auto& m) { return m.reading; });
+}
+
+ModelCard* ModelCards::makeCard() {
+    auto* card = new ModelCard(this);
+    connect(card, &ModelCard::toggled, this, [this, card](bool on) {
+        if (!on || m_chosen == card->model().name) return;
+        m_chosen = card->model().name;
+        m_wanted.clear();
+        Q_EMIT chosenChanged();
+    });
+    connect(card, &ModelCard::entered, this, &ModelCards::entered);
+    connect(card, &ModelCard::getPressed, this, [this, card] {
+        card->setChecked(true);
+        get(card->model().name);
+    });
+    connect(card, &ModelCard::cancelPressed, this, [this] { m_fetch.cancel(); });
+    connect(card, &ModelCard::removePressed, this, [this, card] {
+        const auto name = card->model().name;
+        m_fits.forget(name);
+        m_models.remove(name);
+    });
+    card->show();
+    return card;
+}
+
+void ModelCards::rebuild() {
+    const auto& all = m_models.models();
+    while (m_cards.size() > all.size()) {
+        // One of its buttons may be telling us.
+        m_cards.back()->setAutoExclusive(false);
+        m_cards.back()->hide();
+        m_cards.back()->deleteLater();
+        m_cards.pop_back();
+    }
+    while (m_cards.size() < all.size()) m_cards.push_back(makeCard());
+    refresh();
+    if (!m_wanted.isEmpty() && m_models.find(m_wanted)) m_chosen = std::exchange(m_wanted, {});
+    if (!m_models.find(m_chosen)) m_chosen = all.empty() ? QString() : all.front().name;
+    if (auto* chosen = chosenCard()) chosen->setChecked(true);
+    updateGeometry();
+    arrange();
+    Q_EMIT chosenChanged();
+}
+
+void ModelCards::refresh() {
+    const auto& all = m_models.models();
+    for (std::size_t i = 0; i < std::min(all.size(), m_cards.size()); ++i) {
+        const auto& model = all[i];
+        const bool usable = model.installed && model.problem.isEmpty() && !model.reading;
+        if (usable && m_checking) m_fits.want(model.name);
+        const bool fetched = m_fetch.model() == model.name;
+        m_cards[i]->present(model, m_fits.of(model.name),
+                            fetched ? ModelCard::Download{m_fetch.running(), m_fetch.done(), m_fetch.total(),
+                                                          m_fetch.problem()}
+                                    : ModelCard::Download{});
+    }
+}
+
+int ModelCards::columnsIn(int width) const {
+    if (m_cards.empty()) return 1;
+    const int least = m_cards.front()->sizeHint().width();
+    return std::clamp((width + kBetween) / (least + kBetween), 1, kMostColumns);
+}
+
+int ModelCards::heightForWidth(int width) const {
+    if (m_cards.empty()) return 0;
+    const int columns = columnsIn(width), rows = (static_cast<int>(m_cards.size()) + columns - 1) / columns;
+    return rows * m_cards.front()->sizeHint().height() + (rows - 1) * kBetween;
+}
+
+QSize ModelCards::sizeHint() const {
+    return {m_cards.empty() ? 0 : m_cards.front()->sizeHint().width() * 2 + kBetween,
+            heightForWidth(width())};
+}
+
+QSize ModelCards::minimumSizeHint() const {
+    return {m_cards.empty() ? 0 : m_cards.front()->sizeHint().width(), 0};
+}
+
+void ModelCards::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    arrange();
+}
+
+void ModelCards::arrange() {
+    if (m_cards.empty()) return;
+    // Never wider than a card reads well: three in a row keep their width where there are two.
+    const int columns = columnsIn(width()), shown = std::max(columns, 2);
+    const int side = std::min((width() - kBetween * (columns - 1)) / columns,
+                              m_cards.front()->sizeHint().width() * (shown > 2 ? 3 : 4) / 2);
+    const int height = m_cards.front()->sizeHint().height();
+    for (std::size_t i = 0; i < m_cards.size(); ++i) {
+        const int row = static_cast<int>(i) / columns, column = static_cast<int>(i) % columns;
+        m_cards[i]->setGeometry(column * (side + kBetween), row * (height + kBetween), side, height);
+    }
+}
+
+}  // namespace tessera::ui
