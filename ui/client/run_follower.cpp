@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::size_t kPortionBytes = std::size_t(1) << 18;
 constexpr std::size_t kAhead = 32;
-constexpr int kPollMs = 80;
-constexpr int kTicksALook = 4;  ///< polls between two looks at the owner and the folder
+constexpr int kLivePollMs = 80, kIdlePollMs = 250;
+constexpr int kTicksALook = 4;  ///< live polls between two looks at the owner and the folder
 
 bool statOf(const fs::path& path, struct stat& info) {
     return ::stat(path.c_str(), &info) == 0;
@@ -101,7 +101,7 @@ std::uint64_t RunFollower::size() const {
 
 bool RunFollower::sleep(int ms) {
     std::unique_lock lock(m_mutex);
-    m_wake.wait_for(lock, std::chrono::milliseconds(ms), [this] { return m_end || m_reload; });
+    m_wake.wait_for(lock, std::chrono::milliseconds(ms), [this] { return m_end || m_reload || (m_announce && !m_gone); });
     return !m_end;
 }
 
@@ -152,11 +152,12 @@ void RunFollower::work() {
             look = false;
         }
         if (!m_gone && readEvents()) continue;
-        if (!sleep(kPollMs)) return;
-        if (++m_ticks % kTicksALook != 0) continue;
+        const bool live = m_held.value_or(false);
+        if (!sleep(live ? kLivePollMs : kIdlePollMs)) return;
+        if (++m_ticks % kTicksALook != 0 && live) continue;
         watch();
         // What was wrong may have been a copy that is still under way.
-        look = m_wrong && m_ticks % (kTicksALook * 8) == 0;
+        look = m_wrong && m_ticks % (kTicksALook * 2) == 0;
     }
 }
 

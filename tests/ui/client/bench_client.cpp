@@ -37,18 +37,16 @@ class Watchdog {
     Watchdog() {
         m_timer.setTimerType(Qt::PreciseTimer);
         m_timer.setInterval(5);
-        QObject::connect(&m_timer, &QTimer::timeout, [this] { m_longest = std::max(m_longest, restart()); });
+        QObject::connect(&m_timer, &QTimer::timeout, [this] {
+            m_longest = std::max(m_longest, 1e-6 * static_cast<double>(m_clock.nsecsElapsed()));
+            m_clock.start();
+        });
         m_timer.start();
-        restart();
+        m_clock.start();
     }
     double longestMs() const { return m_longest; }
 
   private:
-    double restart() {
-        return m_clock.isValid() ? 1e-6 * static_cast<double>(m_clock.nsecsElapsed() + (m_clock.restart(), 0))
-                                 : (m_clock.start(), 0.0);
-    }
-
     QTimer m_timer;
     QElapsedTimer m_clock;
     double m_longest = 0;
@@ -57,8 +55,7 @@ class Watchdog {
 void wait(int ms, const std::function<bool()>& done) {
     QElapsedTimer timer;
     timer.start();
-    while (!done() && timer.elapsed() < ms)
-        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 50);
+    while (!done() && timer.elapsed() < ms) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
 }
 
 void pour(const Home& home, int seconds, int perSecond) {
@@ -73,7 +70,7 @@ void pour(const Home& home, int seconds, int perSecond) {
         << R"(\"gradient_norm\":0.1234567,\"kappa\":1.5,\"tau\":0.75,\"lr\":0.01,\"tokens\":%d,)"
         << R"(\"seconds\":0.0005}\n", n, 3 + 1 / n, 3 - 1 / n, n * 1024 })"
         << "\n"
-        << " fflush(); system(\"sleep 0.048\") } }'\n";
+        << " fflush(); system(\"sleep 0.042\") } }'\n";
     fs::permissions(script, fs::perms::owner_all);
     qputenv("TESSERA_CLI", script.c_str());
     EngineClient client;
