@@ -60,18 +60,25 @@ LiveView::LiveView(Workspace& workspace, QWidget* parent) : QWidget(parent), m_w
     inCard->addWidget(m_nothing);
     m_chartCard = card;
     m_progress = new RunProgress(inside);
-    m_progress->setFixedWidth(fontMetrics().averageCharWidth() * 36);
+    m_ways = new RunWays(inside);
+    m_ways->hide();
+    auto* side = new QVBoxLayout;
+    side->setSpacing(kGap * 2);
+    side->addWidget(m_progress, 1);
+    side->addWidget(m_ways);
+    for (auto* each : {static_cast<QWidget*>(m_progress), static_cast<QWidget*>(m_ways)})
+        each->setFixedWidth(fontMetrics().averageCharWidth() * 36);
     row->addWidget(card, 1);
-    row->addWidget(m_progress);
+    row->addLayout(side);
     column->addLayout(row, 1);
     column->addWidget(makeLog());
 
     connect(m_charts, &RunCharts::exported, this,
             [this](const QString& sentence, bool failed) { m_workspace.tell(sentence, failed); });
-    connect(m_outcome, &RunOutcome::inspectWanted, this, [this] { m_workspace.goTo(PageId::Inspect); });
-    connect(m_outcome, &RunOutcome::benchmarkWanted, this, [this] { m_workspace.goTo(PageId::Benchmark); });
-    connect(m_outcome, &RunOutcome::playgroundWanted, this, [this] { m_workspace.goTo(PageId::Playground); });
-    connect(m_outcome, &RunOutcome::againWanted, this, &LiveView::again);
+    connect(m_ways, &RunWays::inspectWanted, this, [this] { m_workspace.goTo(PageId::Inspect); });
+    connect(m_ways, &RunWays::benchmarkWanted, this, [this] { m_workspace.goTo(PageId::Benchmark); });
+    connect(m_ways, &RunWays::playgroundWanted, this, [this] { m_workspace.goTo(PageId::Playground); });
+    connect(m_ways, &RunWays::againWanted, this, &LiveView::again);
     connect(&workspace, &Workspace::runningChanged, this, [this] { changed(true); });
 }
 
@@ -100,27 +107,27 @@ QWidget* LiveView::makeHead() {
     m_pause = acts("run.pause", tr("Pause"), "player-pause");
     m_continue = acts("run.continue", tr("Continue"), "player-play");
     m_stop = acts("run.stop", tr("Stop"), "player-stop");
+    m_copy = plainButton(tr("Copy command line"), QStringLiteral("command"), head);
+    m_copy->setToolTip(tr("The command that makes the same run"));
+    connect(m_copy, &QPushButton::clicked, this, &LiveView::copyCommandLine);
+    row->addWidget(m_copy);
     m_new = acts("run.new", tr("New run"), "plus");
     column->addLayout(row);
-    auto* below = new QHBoxLayout;
-    below->setSpacing(kGap);
     m_spec = muted({}, head);
-    m_copy = plainButton(tr("Copy as command line"), QStringLiteral("command"), head);
-    connect(m_copy, &QPushButton::clicked, this, [this] {
-        if (!m_record) return;
-        try {
-            const auto line = ExperimentSpec::fromJson(m_record->spec()).commandLine();
-            QApplication::clipboard()->setText(QString::fromStdString(line));
-            m_copy->setText(tr("Copied"));
-            QTimer::singleShot(1500, this, [this] { m_copy->setText(tr("Copy as command line")); });
-        } catch (const Error& error) {
-            m_workspace.tell(errorSentence(error), true);
-        }
-    });
-    below->addWidget(m_spec, 1);
-    below->addWidget(m_copy);
-    column->addLayout(below);
+    column->addWidget(m_spec);
     return head;
+}
+
+void LiveView::copyCommandLine() {
+    if (!m_record) return;
+    try {
+        const auto line = ExperimentSpec::fromJson(m_record->spec()).commandLine();
+        QApplication::clipboard()->setText(QString::fromStdString(line));
+        m_copy->setText(tr("Copied"));
+        QTimer::singleShot(1500, this, [this] { m_copy->setText(tr("Copy command line")); });
+    } catch (const Error& error) {
+        m_workspace.tell(errorSentence(error), true);
+    }
 }
 
 QWidget* LiveView::makeLog() {
@@ -175,6 +182,7 @@ bool LiveView::settled() const {
 }
 
 QWidget* LiveView::firstFocus() const {
+    if (m_ways->isVisibleTo(this)) return m_ways->first();
     return m_charts->isVisibleTo(this) ? static_cast<QWidget*>(&m_charts->plot()) : m_new;
 }
 
@@ -188,6 +196,7 @@ void LiveView::changed(bool structure) {
     m_progress->refresh();
     const bool finished = m_record->state() == RunState::Finished && m_record->result();
     m_outcome->setVisible(finished);
+    m_ways->setVisible(finished);
     if (finished) m_outcome->show(*m_record);
     bool learns = true;
     for (const auto& each : methodDescriptions())

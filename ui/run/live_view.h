@@ -19,6 +19,7 @@ class RunCharts;
 class RunOutcome;
 class RunProgress;
 class RunRecord;
+class RunWays;
 class Workspace;
 
 /// Watching a run: its curves, what it is doing, what can be done with it in its state, and what came out.
@@ -41,6 +42,7 @@ class LiveView : public QWidget {
     void refreshBanner();
     void refreshLog();
     void again();
+    void copyCommandLine();
     QString specText() const;
     Json specWith(const QString& option, const QString& value) const;
 
@@ -51,6 +53,7 @@ class LiveView : public QWidget {
                 *m_copy = nullptr;
     Banner* m_banner = nullptr;
     RunOutcome* m_outcome = nullptr;
+    RunWays* m_ways = nullptr;
     RunCharts* m_charts = nullptr;
     RunProgress* m_progress = nullptr;
     EmptyState* m_nothing = nullptr;

@@ -24,11 +24,37 @@ double smoothingLength(int position) {
     return position <= 0 ? 0 : std::round(std::pow(10, 3.0 * (position - 1) / (kSmoothingSteps - 1)));
 }
 
+/// What the first chart can show. The whole objective is not the first choice: its regularisers fade over the
+/// run, so that it rises while the model gets better.
+struct Quantity {
+    const char *name, *title;
+    std::vector<double> StepSeries::*column;
+};
+constexpr Quantity kQuantities[] = {
+    {QT_TRANSLATE_NOOP("RunCharts", "Cross-entropy"), QT_TRANSLATE_NOOP("RunCharts", "Nats a token"),
+     &StepSeries::crossEntropy},
+    {QT_TRANSLATE_NOOP("RunCharts", "Divergence from dense"), QT_TRANSLATE_NOOP("RunCharts", "Nats a token"),
+     &StepSeries::divergence},
+    {QT_TRANSLATE_NOOP("RunCharts", "Whole objective"), QT_TRANSLATE_NOOP("RunCharts", "Objective"),
+     &StepSeries::loss},
+};
+
 CurveStyle styleOf(const QString& name, CurveKind kind, QColor ThemeTokens::*colour) {
     CurveStyle style;
     style.name = name;
     style.kind = kind;
     style.colour = [colour](const ThemeTokens& t) { return t.*colour; };
+    return style;
+}
+
+}  // namespace
+
+namespace {
+
+CurveStyle lossStyle(int quantity) {
+    auto style =
+        styleOf(RunCharts::tr(kQuantities[quantity].name), CurveKind::Noisy, &ThemeTokens::lossSmooth);
+    style.band = [](const ThemeTokens& t) { return t.lossRaw; };
     return style;
 }
 
@@ -40,12 +66,13 @@ RunCharts::RunCharts(Actions& actions, QWidget* parent) : QWidget(parent) {
     column->setSpacing(kGap / 2);
     m_plot = new CurvePlot(this);
     m_plot->setAccessibleName(tr("Curves of the run"));
-    m_plot->addPanel({tr("Loss (nats)"), {}, 1.25, {}, {}});
-    m_plot->addPanel({tr("Sparsity"), tr("Temperature"), 1, {}, {}});
-    m_plot->addPanel({tr("Block"), {}, 0.75, std::pair(0.0, 1.0), {}});
-    auto loss = styleOf(tr("Loss"), CurveKind::Noisy, &ThemeTokens::lossSmooth);
-    loss.band = [](const ThemeTokens& t) { return t.lossRaw; };
-    m_loss = m_plot->addCurve(kLossPanel, loss);
+    m_plot->addPanel({tr(kQuantities[0].title), {}, 1.25, {}, {}, {}});
+    m_plot->addPanel({tr("Sparsity"), tr("Temperature"), 1, {}, {}, [](double value) {
+                          // As many decimals as tell the ticks apart, and no more.
+                          return QString::number(value * 100, 'g', 4) + QStringLiteral(" %");
+                      }});
+    m_plot->addPanel({tr("Block"), {}, 1, std::pair(0.0, 1.0), {}, {}});
+    m_loss = m_plot->addCurve(kLossPanel, lossStyle(0));
     auto total = styleOf(tr("Sparsity"), CurveKind::Line, &ThemeTokens::sparsity);
     total.text = [](double value) { return percentText(value); };
     m_total = m_plot->addCurve(kSparsityPanel, total);
@@ -65,7 +92,7 @@ RunCharts::RunCharts(Actions& actions, QWidget* parent) : QWidget(parent) {
     connect(m_plot, &CurvePlot::exported, this, &RunCharts::exported);
     makeControls(column);
     column->addWidget(m_plot, 1);
-    m_plot->setMinimumHeight(fontMetrics().height() * 18);
+    m_plot->setMinimumHeight(fontMetrics().height() * 17);
 }
 
 void RunCharts::makeControls(QVBoxLayout* column) {
@@ -79,7 +106,14 @@ void RunCharts::makeControls(QVBoxLayout* column) {
     m_smoothing->setMaximumWidth(fontMetrics().averageCharWidth() * 24);
     m_smoothingText = new QLabel(this);
     m_smoothingText->setMinimumWidth(fontMetrics().horizontalAdvance(tr("%1 steps").arg(1000)) + kGap);
-    m_logLoss = new QCheckBox(tr("Logarithmic loss (L)"), this);
+    m_logLoss = new QCheckBox(tr("Logarithmic (L)"), this);
+    m_logLoss->setAccessibleName(tr("Logarithmic axis of the first chart"));
+    m_quantity = new QComboBox(this);
+    for (const auto& quantity : kQuantities) m_quantity->addItem(tr(quantity.name));
+    m_quantity->setAccessibleName(tr("What the first chart shows"));
+    connect(m_quantity, &QComboBox::currentIndexChanged, this, &RunCharts::setQuantity);
+    row->addWidget(m_quantity);
+    row->addSpacing(kGap);
     row->addWidget(name);
     row->addWidget(m_smoothing, 1);
     row->addWidget(m_smoothingText);
@@ -101,6 +135,13 @@ void RunCharts::setSmoothing(int position) {
                              : length == 1 ? tr("1 step")
                                            : tr("%1 steps").arg(length));
     m_plot->setSmoothing(length);
+}
+
+void RunCharts::setQuantity(int index) {
+    m_quantityShown = index;
+    m_plot->setCurveStyle(m_loss, lossStyle(index));
+    m_plot->setPanelTitle(kLossPanel, CurveSide::Left, tr(kQuantities[index].title));
+    rebuild();
 }
 
 void RunCharts::setRecord(RunRecord* record) {
@@ -129,14 +170,17 @@ void RunCharts::rebuild() {
     m_plot->setFileName(record->name().isEmpty() ? QStringLiteral("run") : record->name());
     const auto& ghost = record->ghost();
     for (const double density : ghost.density) m_ghostSparsity.push_back(1 - density);
-    m_plot->setSource(m_loss, [record] { return CurvePoints{record->steps().step, record->steps().loss}; });
+    const auto column = kQuantities[m_quantityShown].column;
+    m_plot->setSource(m_loss, [record, column] {
+        return CurvePoints{record->steps().step, record->steps().*column};
+    });
     m_plot->setSource(m_total, [this, record] { return CurvePoints{record->steps().step, m_sparsity}; });
     m_plot->setSource(m_temperature, [record] {
         return CurvePoints{record->steps().step, record->steps().tau};
     });
     if (!ghost.empty()) {
-        m_plot->setSource(m_lossGhost, [record] {
-            return CurvePoints{record->ghost().step, record->ghost().loss};
+        m_plot->setSource(m_lossGhost, [record, column] {
+            return CurvePoints{record->ghost().step, record->ghost().*column};
         });
         m_plot->setSource(m_totalGhost, [this, record] {
             return CurvePoints{record->ghost().step, m_ghostSparsity};
@@ -158,9 +202,11 @@ void RunCharts::refresh() {
     }
     const auto& layers = m_record->layers();
     m_strip->update(layers.names, layers.step, layers.density);
+    m_plot->setYRange(kStripPanel, CurveSide::Left,
+                      std::pair(0.0, std::max(1.0, static_cast<double>(layers.names.size()))));
     const double target = m_record->targetSparsity();
     m_plot->setTarget(kSparsityPanel, CurveSide::Left, target > 0 ? std::optional(target) : std::nullopt,
-                      tr("target %1").arg(percentText(target)));
+                      tr("Target %1").arg(percentText(target)));
     const double asked =
         m_record->unit() == QLatin1String("step") ? static_cast<double>(m_record->unitsInAll()) : 0;
     const auto& spec = m_record->spec();

@@ -6,6 +6,7 @@
 #include <vector>
 
 class QCheckBox;
+class QComboBox;
 class QLabel;
 class QSlider;
 class QVBoxLayout;
@@ -38,6 +39,7 @@ class RunCharts : public QWidget {
     void makeControls(QVBoxLayout* column);
     void rebuild();
     void setSmoothing(int position);
+    void setQuantity(int index);
     QString emptyText() const;
 
     CurvePlot* m_plot = nullptr;
@@ -45,10 +47,12 @@ class RunCharts : public QWidget {
     QSlider* m_smoothing = nullptr;
     QLabel* m_smoothingText = nullptr;
     QCheckBox* m_logLoss = nullptr;
+    QComboBox* m_quantity = nullptr;
     QPointer<RunRecord> m_record;
     int m_generation = -1;
     std::size_t m_gaps = 0;
     std::vector<double> m_sparsity, m_ghostSparsity;  ///< 1 - density, as long as the record's steps
+    int m_quantityShown = 0;
     int m_loss = -1, m_total = -1, m_temperature = -1, m_lossGhost = -1, m_totalGhost = -1;
 };
 

@@ -67,6 +67,7 @@ RunForm::RunForm(ModelLibrary& models, QWidget* parent) : QWidget(parent), m_mod
     connect(m_options, &OptionEditors::changed, this, &RunForm::said);
     column->addWidget(m_options);
     column->addStretch();
+    setAdvanced(false);
     fillModels();
     connect(&m_models, &ModelLibrary::changed, this, &RunForm::fillModels);
     methodChanged();
@@ -270,12 +271,7 @@ void RunForm::fillModels() {
         m_model->clear();
         for (const auto& model : m_models.models()) {
             if (!model.installed || !model.problem.isEmpty()) continue;
-            const auto title = model.title.isEmpty() ? model.name : model.title;
-            m_model->addItem(
-                model.parameters > 0
-                    ? tr("%1, %2 parameters").arg(title, countText(static_cast<double>(model.parameters)))
-                    : title,
-                model.name);
+            m_model->addItem(model.title.isEmpty() ? model.name : model.title, model.name);
         }
     }
     if (before.isEmpty())
@@ -403,7 +399,6 @@ void RunForm::setAdvanced(bool open) {
     m_advanced->setChecked(open);
     m_advanced->setIcon(themedIcon(open ? QStringLiteral("chevron-down") : QStringLiteral("chevron-right")));
     m_options->setVisible(open);
-    said();
 }
 
 void RunForm::setRowVisible(const QString& name, bool visible) {

@@ -31,18 +31,22 @@ RunOutcome::RunOutcome(QWidget* parent) : Card(parent) {
     for (auto* figure : {m_sparsity, m_perplexity, m_time, m_memory}) figures->addWidget(figure);
     figures->addStretch();
     column->addLayout(figures);
-    auto* buttons = new QHBoxLayout;
-    buttons->setSpacing(kGap);
-    const auto add = [&](QPushButton* button, void (RunOutcome::*signal)()) {
+}
+
+RunWays::RunWays(QWidget* parent) : Card(parent) {
+    setAccessibleName(tr("Ways on from the result"));
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(kGap * 2, kGap * 2, kGap * 2, kGap * 2);
+    column->setSpacing(kGap);
+    const auto add = [&](QPushButton* button, void (RunWays::*signal)()) {
         connect(button, &QPushButton::clicked, this, signal);
-        buttons->addWidget(button);
+        column->addWidget(button);
+        return button;
     };
-    add(primaryButton(tr("Inspect the mask"), this), &RunOutcome::inspectWanted);
-    add(plainButton(tr("Benchmark and report"), QStringLiteral("gauge"), this), &RunOutcome::benchmarkWanted);
-    add(plainButton(tr("Playground"), QStringLiteral("messages"), this), &RunOutcome::playgroundWanted);
-    add(plainButton(tr("Run again with..."), QStringLiteral("reload"), this), &RunOutcome::againWanted);
-    buttons->addStretch();
-    column->addLayout(buttons);
+    m_first = add(primaryButton(tr("Inspect the mask"), this), &RunWays::inspectWanted);
+    add(plainButton(tr("Benchmark and report"), QStringLiteral("gauge"), this), &RunWays::benchmarkWanted);
+    add(plainButton(tr("Playground"), QStringLiteral("messages"), this), &RunWays::playgroundWanted);
+    add(plainButton(tr("Run again with..."), QStringLiteral("reload"), this), &RunWays::againWanted);
 }
 
 void RunOutcome::show(const RunRecord& record) {

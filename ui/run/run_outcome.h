@@ -6,7 +6,7 @@ namespace tessera::ui {
 
 class RunRecord;
 
-/// What a finished run came to, in numbers, and the ways on from there.
+/// What a finished run came to, in numbers.
 class RunOutcome : public Card {
     Q_OBJECT
   public:
@@ -15,6 +15,17 @@ class RunOutcome : public Card {
     /// Of a record that is RunState::Finished.
     void show(const RunRecord& record);
 
+  private:
+    KeyFigure *m_sparsity, *m_perplexity, *m_time, *m_memory;
+};
+
+/// The ways on from a finished run.
+class RunWays : public Card {
+    Q_OBJECT
+  public:
+    explicit RunWays(QWidget* parent = nullptr);
+    QPushButton* first() const { return m_first; }
+
   Q_SIGNALS:
     void inspectWanted();
     void benchmarkWanted();
@@ -22,7 +33,7 @@ class RunOutcome : public Card {
     void againWanted();
 
   private:
-    KeyFigure *m_sparsity, *m_perplexity, *m_time, *m_memory;
+    QPushButton* m_first;
 };
 
 }  // namespace tessera::ui

@@ -45,9 +45,14 @@ void PanelLegend::draw(QCPPainter* painter) {
         write(end, tokens().text, right);
         end -= 2 * gap;
     }
+    // Long enough for a dash pattern to be told from a line.
+    const auto swatch = [&](const Entry& entry) {
+        return entry.plain ? 0 : entry.dash == Qt::SolidLine ? 2 * gap : 3 * gap + gap / 2;
+    };
     // Names go before values do: a colour with a number is still read.
     const auto widthOf = [&](const Entry& entry, bool named) {
-        return (entry.plain ? 0 : 3 * gap) + (named ? metrics.horizontalAdvance(entry.name) : 0) +
+        return swatch(entry) + (swatch(entry) ? gap : 0) +
+               (named ? metrics.horizontalAdvance(entry.name) : 0) +
                (entry.value.isEmpty() ? 0 : gap + metrics.horizontalAdvance(entry.value)) + 2 * gap;
     };
     int whole = 0;
@@ -70,10 +75,10 @@ void PanelLegend::draw(QCPPainter* painter) {
                 QPen pen(entry.colour, 2, entry.dash);
                 pen.setCapStyle(Qt::FlatCap);
                 painter->setPen(pen);
-                painter->drawLine(QLineF(x, middle, x + 2 * gap, middle));
+                painter->drawLine(QLineF(x, middle, x + swatch(entry), middle));
             }
         }
-        int at = x + (entry.plain ? 0 : 3 * gap);
+        int at = x + swatch(entry) + (entry.plain ? 0 : gap);
         if (named) {
             write(at, tokens().textMuted, entry.name);
             at += metrics.horizontalAdvance(entry.name);
@@ -109,15 +114,6 @@ void PanelLines::draw(QCPPainter* painter) {
         const int y = static_cast<int>(std::lround(target.axis->coordToPixel(target.value)));
         painter->setPen(QPen(tokens().target, 1, Qt::DashLine));
         painter->drawLine(QLine(area.left(), y, area.right(), y));
-        if (target.name.isEmpty()) continue;
-        const int width = metrics.horizontalAdvance(target.name);
-        // Below the line where above it is no room. The name stands on the surface, so that no curve runs
-        // through it.
-        const int top = y - metrics.height() - 1 > area.top() ? y - metrics.height() - 1 : y + 2;
-        const QRect place(area.right() - width - 6, top, width + 4, metrics.height());
-        painter->fillRect(place, mParentPlot->palette().base());
-        painter->setPen(tokens().target);
-        painter->drawText(place, Qt::AlignCenter, target.name);
     }
 }
 

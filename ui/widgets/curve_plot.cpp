@@ -122,6 +122,12 @@ void CurvePlot::setPanelTitle(int panel, CurveSide side, const QString& title) {
     redraw();
 }
 
+void CurvePlot::setYRange(int panel, CurveSide side, std::optional<std::pair<double, double>> range) {
+    auto& home = m->at(panel);
+    (side == CurveSide::Left ? home.style.leftRange : home.style.rightRange) = range;
+    redraw();
+}
+
 void CurvePlot::setXTitle(const QString& title) {
     m->xTitle = title;
     if (!m->panels.empty()) m->panels.back()->x()->setLabel(title);

@@ -51,6 +51,8 @@ struct PanelStyle {
     double stretch = 1;
     /// Fixed ends of an axis; otherwise it fits what is seen until it is zoomed by hand.
     std::optional<std::pair<double, double>> leftRange, rightRange;
+    /// How the left axis writes its numbers, where plain ones will not do.
+    std::function<QString(double)> leftText;
 };
 
 /// Charts stacked over one x axis, left margins aligned, for series that grow while they are looked at.
@@ -72,6 +74,8 @@ class CurvePlot : public QWidget {
     void removeCurves();
     int curves() const;
     void setPanelTitle(int panel, CurveSide side, const QString& title);
+    /// Fixes an axis, or lets it fit again.
+    void setYRange(int panel, CurveSide side, std::optional<std::pair<double, double>> range);
     void setXTitle(const QString& title);           ///< with unit; default "Step"
     void setXText(std::function<QString(double)>);  ///< how the read-out writes x ("step 412")
     /// What to call the picture and the table in file names; without extension.
@@ -92,7 +96,7 @@ class CurvePlot : public QWidget {
     /// Draws one curve, and those of the same name in other panels, over the others and those paler; -1: all
     /// alike.
     void setHighlighted(int curve);
-    /// A dashed horizontal line with its name at the right end; nullopt takes it away.
+    /// A dashed horizontal line, named in the legend; nullopt takes it away.
     void setTarget(int panel, CurveSide side, std::optional<double> value, const QString& name = {});
     /// A dotted vertical line (a checkpoint, a resumption).
     void addMark(double x, const QString& name);

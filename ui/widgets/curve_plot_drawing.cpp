@@ -15,6 +15,18 @@ QColor blended(const QColor& over, const QColor& under, double share) {
                   mix(over.blue(), under.blue()));
 }
 
+/// Numbers as a panel writes them.
+class TextTicker : public QCPAxisTicker {
+  public:
+    explicit TextTicker(std::function<QString(double)> text) : m_text(std::move(text)) {}
+
+  protected:
+    QString getTickLabel(double tick, const QLocale&, QChar, int) override { return m_text(tick); }
+
+  private:
+    std::function<QString(double)> m_text;
+};
+
 }  // namespace
 
 void CurvePlot::Private::applyLook(Curve& curve) {
@@ -67,23 +79,26 @@ void CurvePlot::Private::recolour() {
 }
 
 void CurvePlot::Private::applyScales() {
-    const auto apply = [](QCPAxis* axis, bool log) {
-        if ((axis->scaleType() == QCPAxis::stLogarithmic) == log && !axis->ticker().isNull()) {
-            if (log == !axis->ticker().dynamicCast<QCPAxisTickerLog>().isNull()) return;
-        }
+    const auto apply = [](QCPAxis* axis, bool log, const std::function<QString(double)>& text) {
+        const bool is = axis->scaleType() == QCPAxis::stLogarithmic;
+        const bool made = is == log && (log || !text || axis->property("written").toBool());
+        if (made && axis->property("scaled").toBool()) return;
+        axis->setProperty("scaled", true);
+        axis->setProperty("written", bool(text) && !log);
         axis->setScaleType(log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
-        if (log) {
+        if (log)
             axis->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
-        } else {
+        else if (text)
+            axis->setTicker(QSharedPointer<TextTicker>::create(text));
+        else
             axis->setTicker(QSharedPointer<QCPAxisTicker>::create());
-        }
+        axis->ticker()->setTickCount(log ? 3 : 4);
     };
     for (auto& panel : panels) {
-        apply(panel->x(), logX);
-        apply(panel->y(CurveSide::Left), panel->log[0]);
-        apply(panel->y(CurveSide::Right), panel->log[1]);
-        panel->y(CurveSide::Left)->ticker()->setTickCount(panel->log[0] ? 3 : 4);
-        panel->y(CurveSide::Right)->ticker()->setTickCount(panel->log[1] ? 3 : 4);
+        apply(panel->x(), logX, {});
+        panel->x()->ticker()->setTickCount(6);
+        apply(panel->y(CurveSide::Left), panel->log[0], panel->style.leftText);
+        apply(panel->y(CurveSide::Right), panel->log[1], {});
     }
 }
 
@@ -127,6 +142,10 @@ void CurvePlot::Private::fillLegend(int index, std::vector<PanelLegend::Entry>& 
                                false});
         }
     }
+    for (const auto& target : panel.lines->targets)
+        if (!target.name.isEmpty())
+            entries.push_back(
+                {target.name, {}, Theme::instance().tokens().target, Qt::DashLine, false, false});
     if (panel.readOut && crosshair) {
         const double y =
             panel.y(CurveSide::Left)

@@ -7,6 +7,12 @@
 
 namespace tessera::ui {
 
+namespace {
+
+constexpr qsizetype kJoined = 300;  ///< most points of a line whose corners are joined
+
+}  // namespace
+
 void CurveData::append(std::span<const double> x, std::span<const double> y) {
     const auto size = static_cast<std::ptrdiff_t>(std::min(x.size(), y.size()));
     m_x.insert(m_x.end(), x.begin(), x.begin() + size);
@@ -242,7 +248,8 @@ void CurvePlottable::stroke(QCPPainter* painter, const QPen& pen) {
     if (style == Qt::DashDotLine) pattern = {5 * width, 2 * width, width, 2 * width};
     if (style == Qt::DashDotDotLine) pattern = {5 * width, 2 * width, width, 2 * width, width, 2 * width};
     QPen solid(pen.color(), pen.widthF());
-    solid.setCapStyle(pattern.isEmpty() ? Qt::RoundCap : Qt::FlatCap);
+    solid.setCapStyle(Qt::FlatCap);
+    solid.setJoinStyle(Qt::RoundJoin);
     painter->setPen(solid);
     QVector<QLineF> lines;
     for (const auto& points : m_strokes) {
@@ -251,6 +258,10 @@ void CurvePlottable::stroke(QCPPainter* painter, const QPen& pen) {
             painter->setBrush(pen.color());
             painter->drawEllipse(points[0], width, width);
             painter->setBrush(Qt::NoBrush);
+            continue;
+        }
+        if (pattern.isEmpty() && points.size() <= kJoined) {
+            painter->drawPolyline(points.constData(), static_cast<int>(points.size()));
             continue;
         }
         int part = 0;
