@@ -19,7 +19,9 @@ float quantile(std::vector<float> sample, double share) {
 /// value -> units of strength on either side of the threshold.
 float units(float value, float threshold, double width, const PriorSettings& settings) {
     if (!settings.graded) return value >= threshold ? 1.0f : -1.0f;
-    // A dead feature's score is 0, its logarithm -infinity: the clamp makes it the lowest unit.
+    // A dead feature's or a zero weight's score is 0, its logarithm -infinity: the clamp makes it the lowest
+    // unit. Where zeros are so many that the threshold is one of them, the difference would be no number.
+    if (value == threshold) return 0.0f;
     return static_cast<float>(
         std::clamp((static_cast<double>(value) - threshold) / width, -settings.clamp, settings.clamp));
 }
