@@ -40,17 +40,25 @@ void load(RunContext& context) {
                     context.spec.model, {{"use the tokenizer that belongs to the model", "", ""}});
 }
 
+/// The least number of tokens that the run needs to learn or calibrate on, so that a short text is told
+/// before anything is written.
+std::int64_t leastTokens(const RunContext& context) {
+    const auto& method = context.spec.method;
+    const auto& set = context.spec.set;
+    if (method == "magnitude") return context.window("eval_window");
+    if (!methodNamed(method).learns) return context.window("calibration_context");
+    const bool calibrates =
+        set.text("prior") == "wanda" || (method == "patch-tile" && set.text("base") == "wanda");
+    return std::max(context.window("context") + 1, calibrates ? context.window("calibration_context") : 0);
+}
+
 /// Reads the text and sets a part aside to evaluate on. Returns the text's fingerprint.
 std::string tokenise(RunContext& context) {
     const auto timer = context.phase("tokenise");
     const auto& set = context.spec.set;
     const auto window = context.window("eval_window");
-    const bool learns = methodNamed(context.spec.method).learns;
-    const auto least = learns                               ? context.window("context") + 1
-                       : context.spec.method == "magnitude" ? window
-                                                            : context.window("calibration_context");
     const std::vector<fs::path> files(context.spec.text.begin(), context.spec.text.end());
-    auto corpus = tokenizeCorpus(*context.tokenizer, files, CorpusPart::Learn, least);
+    auto corpus = tokenizeCorpus(*context.tokenizer, files, CorpusPart::Learn, leastTokens(context));
     auto fingerprint = corpus.fingerprint;
     context.learn = std::move(corpus.ids);
     if (files.empty()) {
