@@ -224,12 +224,20 @@ Json ByteLevelBpe::toTokenizerJson() const {
 }
 
 Json ByteLevelBpe::toTokenizerConfig() const {
-    Json config{{"tokenizer_class", "PreTrainedTokenizerFast"},
-                {"clean_up_tokenization_spaces", false},
-                {"add_bos_token", m_definition.addsBos}};
-    const auto name = [&](std::int32_t id) { return m_bytes.at(static_cast<std::size_t>(id)); };
-    if (m_definition.bos >= 0) config["bos_token"] = name(m_definition.bos);
-    if (m_definition.eos >= 0) config["eos_token"] = name(m_definition.eos);
+    auto config = m_definition.config;
+    if (!config.is_object()) {
+        config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                  {"clean_up_tokenization_spaces", false},
+                  {"add_bos_token", m_definition.addsBos}};
+        const auto name = [&](std::int32_t id) { return m_bytes.at(static_cast<std::size_t>(id)); };
+        if (m_definition.bos >= 0) config["bos_token"] = name(m_definition.bos);
+        if (m_definition.eos >= 0) config["eos_token"] = name(m_definition.eos);
+        if (!m_definition.chatTemplate.empty()) config["chat_template"] = m_definition.chatTemplate;
+    }
+    // The class's own default holds token_type_ids, which no Llama takes.
+    if (config.value("tokenizer_class", Json()) == "PreTrainedTokenizerFast" &&
+        !config.contains("model_input_names"))
+        config["model_input_names"] = {"input_ids", "attention_mask"};
     return config;
 }
 

@@ -23,6 +23,8 @@ struct BpeDefinition {
     std::int32_t bos = -1, eos = -1;
     bool addsBos = false;
     bool ignoreMerges = false;  ///< a piece that is a token is taken whole
+    Json config;                ///< the tokenizer_config.json it came with; null: none
+    std::string chatTemplate;   ///< how a conversation becomes a text; empty: none
 };
 
 class ByteLevelBpe : public Tokenizer {

@@ -89,6 +89,7 @@ std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file) {
         file.find("tokenizer.ggml.pre") ? file.text("tokenizer.ggml.pre") : "default", where);
     definition.bos = tokenId(file, "tokenizer.ggml.bos_token_id", tokens.size());
     definition.eos = tokenId(file, "tokenizer.ggml.eos_token_id", tokens.size());
+    if (file.find("tokenizer.chat_template")) definition.chatTemplate = file.text("tokenizer.chat_template");
     if (const auto* adds = file.find("tokenizer.ggml.add_bos_token"))
         if (const auto* flag = std::get_if<bool>(adds)) definition.addsBos = *flag;
     return std::make_shared<ByteLevelBpe>(std::move(definition), where);

@@ -46,8 +46,26 @@ void readMerges(const Json& merges, BpeDefinition& definition, const std::string
     }
 }
 
-/// bos, eos and add_bos_token from the tokenizer_config.json beside the file.
-void readSpecials(const std::filesystem::path& folder, BpeDefinition& definition) {
+/// The token that a post-processor of the kind TemplateProcessing puts before a text; empty: none.
+std::string templateBegin(const Json& processor) {
+    if (!processor.is_object()) return {};
+    if (processor.value("type", std::string()) == "Sequence" && processor.contains("processors")) {
+        for (const auto& inner : processor["processors"])
+            if (auto begin = templateBegin(inner); !begin.empty()) return begin;
+        return {};
+    }
+    if (processor.value("type", std::string()) != "TemplateProcessing" || !processor.contains("single") ||
+        !processor["single"].is_array() || processor["single"].empty())
+        return {};
+    const auto& first = processor["single"].front();
+    return first.is_object() && first.contains("SpecialToken")
+               ? first["SpecialToken"].value("id", std::string())
+               : std::string();
+}
+
+/// bos, eos and whether bos is put first, from the tokenizer_config.json beside the file and, where that does
+/// not say, from the tokenizer's own post-processor.
+void readSpecials(const std::filesystem::path& folder, const Json& tokenizer, BpeDefinition& definition) {
     const auto idOf = [&](const Json& token) -> std::int32_t {
         const auto text = token.is_object()   ? token.value("content", std::string())
                           : token.is_string() ? token.get<std::string>()
@@ -61,14 +79,22 @@ void readSpecials(const std::filesystem::path& folder, BpeDefinition& definition
     };
     const auto path = folder / "tokenizer_config.json";
     if (std::filesystem::exists(path)) {
-        const auto config = readJsonFile(path);
+        definition.config = readJsonFile(path);
+        const auto& config = definition.config;
         if (config.contains("bos_token")) definition.bos = idOf(config["bos_token"]);
         if (config.contains("eos_token")) definition.eos = idOf(config["eos_token"]);
-        definition.addsBos = config.contains("add_bos_token") && config["add_bos_token"].is_boolean() &&
-                             config["add_bos_token"].get<bool>();
+        if (config.contains("add_bos_token") && config["add_bos_token"].is_boolean()) {
+            definition.addsBos = config["add_bos_token"].get<bool>();
+            return;
+        }
     } else {
         definition.eos = idOf("<|endoftext|>");
         definition.bos = definition.eos;
+    }
+    if (!tokenizer.contains("post_processor")) return;
+    if (const auto begin = idOf(templateBegin(tokenizer["post_processor"])); begin >= 0) {
+        definition.bos = begin;
+        definition.addsBos = true;
     }
 }
 
@@ -111,7 +137,7 @@ std::shared_ptr<const Tokenizer> loadTokenizerJson(const std::filesystem::path& 
                     {static_cast<std::int32_t>(id), text, added.value("special", true)});
             }
         definition.preTokenizer = json.contains("pre_tokenizer") ? json["pre_tokenizer"] : Json();
-        readSpecials(tokenizerJson.parent_path(), definition);
+        readSpecials(tokenizerJson.parent_path(), json, definition);
         return std::make_shared<ByteLevelBpe>(std::move(definition), where, std::move(json));
     } catch (const nlohmann::json::exception& error) {
         throw Error(ErrorCode::Corrupt,

@@ -134,6 +134,11 @@ class TestLeaving : public QObject {
         QVERIFY(exported.tensors().tensors().size() == m_files->tensors().tensors().size());
         for (const auto& info : m_files->tensors().tensors())
             QVERIFY(exported.tensors().at(info.name).dtype == info.dtype);
+        // What the folder said of its tokenizer it still says.
+        const auto before = readJsonFile(m_files->path() / "tokenizer_config.json"),
+                   after = readJsonFile(out / "tokenizer_config.json");
+        for (const auto& [key, value] : before.items()) QVERIFY2(after.at(key) == value, key.c_str());
+        QVERIFY(readJsonFile(out / "tokenizer.json") == readJsonFile(m_files->path() / "tokenizer.json"));
         sameLogits(exported, torch::kFloat32);
         sameLogits(exported, torch::kBFloat16);
         const auto text = readFile(fs::path(TESSERA_SOURCE_DIR) / "LICENSE");
@@ -155,9 +160,50 @@ class TestLeaving : public QObject {
         sameLogits(exported, torch::kFloat32);
         QCOMPARE(exported.config().tiedHead, m_files->config().tiedHead);
         const auto text = readFile(fs::path(TESSERA_SOURCE_DIR) / "LICENSE");
+        const auto config = readJsonFile(out / "tokenizer_config.json");
+        QCOMPARE(config.value("chat_template", ""), std::string("{{ messages }}"));
+        QVERIFY(config.contains("model_input_names"));
         const auto again = loadTokenizer(exported);
         QVERIFY(again->encode(text) == m_tokenizer->encode(text));
         QCOMPARE(again->eosToken(), m_tokenizer->eosToken());
+    }
+
+    /// A model that is half zeros already, its rows and thresholds as well, can be pruned on.
+    void anExportIsAModel_data() {
+        QTest::addColumn<QString>("method");
+        QTest::addColumn<double>("sparsity");
+        for (const auto& method : methodDescriptions())
+            for (const double sparsity : {0.3, 0.5})
+                QTest::addRow("%s, %g", method.name.c_str(), sparsity)
+                    << QString::fromStdString(method.name) << sparsity;
+        QTest::newRow("leap, 0.7") << "leap" << 0.7;
+    }
+    void anExportIsAModel() {
+        QFETCH(QString, method);
+        QFETCH(double, sparsity);
+        static int runs = 0;
+        const auto model = m_scratch / "zeros", out = m_scratch / ("further" + std::to_string(++runs));
+        auto masks = m_masks;
+        auto& emptied = masks.masks.begin()->second;
+        emptied = PackedMask(emptied.rows, emptied.cols);
+        if (!fs::exists(model))
+            exportHuggingFace(*m_files, &masks, filesOf(*m_tokenizer), model, [](int, int) {});
+        Json set{{"eval_windows", 0}};
+        if (method != "magnitude") set.update({{"calibration_windows", 2}, {"calibration_context", 64}});
+        if (methodNamed(method.toStdString()).learns) set.update({{"context", 32}, {"batch", 1}});
+        Json spec{{"model", model.string()},
+                  {"method", method.toStdString()},
+                  {"sparsity", sparsity},
+                  {"threads", 2},
+                  {"out", out.string()},
+                  {"text", TESSERA_SOURCE_DIR "/LICENSE"},
+                  {"set", set}};
+        if (methodNamed(method.toStdString()).learns) spec["steps"] = 3;
+        NoSink sink;
+        RunControl control;
+        const auto result = Engine::run(ExperimentSpec::fromJson(spec), sink, control);
+        const double achieved = result["sparsity"]["achieved"];
+        QVERIFY2(std::abs(achieved - sparsity) < 0.01, qPrintable(QString::number(achieved)));
     }
 
     void itOverwritesNothing() {

@@ -115,7 +115,7 @@ class TestRuns : public QObject {
         writeFileAtomically(folder / "learn.txt", text.substr(0, 20000));
         writeFileAtomically(folder / "heldout.txt", text.substr(20000));
         qputenv("TESSERA_TEXT_HOME", QByteArray::fromStdString(folder.string()));
-        auto none = spec("wanda", {}, {{"eval_windows", 2}});
+        auto none = spec("wanda", Json::object(), {{"eval_windows", 2}});
         none.erase("text");
         const auto result = run(none);
         qunsetenv("TESSERA_TEXT_HOME");

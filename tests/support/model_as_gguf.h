@@ -38,6 +38,7 @@ inline void putTokenizer(GgufWriter& writer, const Json& json, std::int64_t eos)
     writer.texts("tokenizer.ggml.merges", merges);
     writer.u32("tokenizer.ggml.eos_token_id", static_cast<std::uint32_t>(eos));
     writer.boolean("tokenizer.ggml.add_bos_token", false);
+    writer.text("tokenizer.chat_template", "{{ messages }}");
 }
 
 /// A Hugging Face folder's model as llama.cpp's converter writes it, all in f32, the rotary halves of every

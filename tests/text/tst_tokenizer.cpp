@@ -84,6 +84,34 @@ class TestTokenizer : public QObject {
         QCOMPARE(again->eosToken(), tokenizer->eosToken());
     }
 
+    /// Whether a text begins with BOS: tokenizer_config.json says, else the template in tokenizer.json.
+    void beginningOfText() {
+        auto json = readJsonFile(kStarter);
+        const auto adds = [&](const Json& config) {
+            writeFileAtomically(m_scratch / "bos/tokenizer.json", json.dump());
+            writeFileAtomically(m_scratch / "bos/tokenizer_config.json", config.dump());
+            const auto tokenizer = loadTokenizerJson(m_scratch / "bos/tokenizer.json");
+            return tokenizer->addsBos() ? tokenizer->bosToken() : -1;
+        };
+        std::filesystem::create_directories(m_scratch / "bos");
+        const auto plain = Json{{"bos_token", "<|endoftext|>"}};
+        auto asked = plain, refused = plain;
+        asked["add_bos_token"] = true;
+        refused["add_bos_token"] = false;
+        QCOMPARE(adds(plain), -1);
+        QCOMPARE(adds(asked), 0);
+        const Json single = {{{"SpecialToken", {{"id", "<|endoftext|>"}, {"type_id", 0}}}},
+                             {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}};
+        const Json byLevel{{"type", "ByteLevel"}},
+            byTemplate{{"type", "TemplateProcessing"}, {"single", single}};
+        json["post_processor"] = {{"type", "Sequence"}, {"processors", {byLevel, byTemplate}}};
+        QCOMPARE(adds(plain), 0);
+        QCOMPARE(adds(Json::object()), 0);
+        QCOMPARE(adds(refused), -1);
+        json["post_processor"] = byLevel;
+        QCOMPARE(adds(plain), -1);
+    }
+
     void trainedVocabulary() {
         std::string text;
         for (int i = 0; i < 300; ++i)
