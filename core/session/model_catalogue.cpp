@@ -40,8 +40,8 @@ CatalogueModel catalogueModel(const std::string& name) {
         if (model.name == name) return model;
         known += (known.empty() ? "" : ", ") + model.name;
     }
-    throw Error(ErrorCode::NotFound, "the catalogue has no model \"" + name + "\"", "",
-                {{"choose one of " + known, "model", ""}});
+    throw Error(ErrorCode::NotFound, "the catalogue has no model \"" + name + "\"",
+                resourcesFolder() / "models.json", {{"choose one of " + known, "model", ""}});
 }
 
 fs::path CatalogueModel::path() const {
