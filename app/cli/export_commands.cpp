@@ -25,6 +25,7 @@ void exportRun(const std::string& name, const std::string& format, const std::fi
                      [&](const ExportFormat& each) { return format == each.name; }))
         throw Error(ErrorCode::InvalidInput, "\"" + format + "\" is no export format of this build",
                     "--format", {{"choose " + known, "format", kExportFormats.front().name}});
+    auto& control = signalControl();
     const auto run = RunDirectory::open(name);
     const auto model = resolveModel(name);
     if (format == "npz") {
@@ -36,12 +37,16 @@ void exportRun(const std::string& name, const std::string& format, const std::fi
         const auto files = ModelFiles::open(model.path);
         const auto tokenizer = loadTokenizer(files);
         const auto masks = readMasks(*model.masks);
-        exportHuggingFace(
-            files, &masks, {tokenizer->toTokenizerJson(), tokenizer->toTokenizerConfig()}, out,
-            [&](int done, int all) {
-                if (done % 16 == 0 || done == all)
-                    console.progress("tensor " + std::to_string(done) + " of " + std::to_string(all));
-            });
+        exportHuggingFace(files, &masks, {tokenizer->toTokenizerJson(), tokenizer->toTokenizerConfig()}, out,
+                          [&](int done, int all) {
+                              // What was written so far goes away on the way out.
+                              if (control.stop.load())
+                                  throw Error(ErrorCode::Cancelled, "stopped on request", out.string());
+                              if (done % 16 == 0 || done == all)
+                                  console.progress(
+                                      "tensor " + std::to_string(done) + " of " + std::to_string(all), done,
+                                      all);
+                          });
     }
     console.endProgress();
     const auto path = std::filesystem::absolute(out).string();
