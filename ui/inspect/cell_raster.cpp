@@ -57,4 +57,18 @@ void drawCells(QImage& image, const QRect& area, const CellGrid& grid, const Row
     }
 }
 
+QRect coveredPixels(const CellGrid& grid) {
+    constexpr int kFar = 1 << 24;
+    const auto [left, right] = covered(-kFar, kFar, grid.x, grid.scaleX, grid.weightCols);
+    const auto [top, bottom] = covered(-kFar, kFar, grid.y, grid.scaleY, grid.weightRows);
+    return QRect(QPoint(left, top), QPoint(right - 1, bottom - 1));
+}
+
+void fillPixels(QImage& image, const QRect& rect, QRgb colour) {
+    for (int y = rect.top(); y <= rect.bottom(); ++y) {
+        auto* line = reinterpret_cast<QRgb*>(image.scanLine(y));
+        std::fill(line + rect.left(), line + rect.right() + 1, colour);
+    }
+}
+
 }  // namespace tessera::ui

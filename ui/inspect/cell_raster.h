@@ -23,4 +23,9 @@ using RowColours = std::function<void(std::int64_t row, std::int64_t first, std:
 /// stay. The image is 32-bit RGB. Meant for cells of a pixel or more: then none is missed.
 void drawCells(QImage& image, const QRect& area, const CellGrid& grid, const RowColours& colours);
 
+/// The pixels whose centres lie on the matrix, within +-2^24.
+QRect coveredPixels(const CellGrid& grid);
+/// All of `rect`, which must be within the image.
+void fillPixels(QImage& image, const QRect& rect, QRgb colour);
+
 }  // namespace tessera::ui

@@ -7,6 +7,8 @@ namespace tessera::ui {
 
 namespace {
 
+constexpr std::uint8_t kBits[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+
 /// `count` (at most 32) bits from bit `at` on, the first one on top.
 std::uint32_t bitsAt(const std::vector<std::uint8_t>& bits, std::int64_t at, std::int64_t count) {
     const auto first = static_cast<std::size_t>(at >> 3);
@@ -30,7 +32,7 @@ DensityPyramid::DensityPyramid(const PackedMask& mask) : m_rows(mask.rows), m_co
             auto window = bitsAt(mask.bits, row * m_cols + col, count);
             if (count < kChunk) window <<= kChunk - count;
             for (auto* cell = cells + col / 4; window != 0; ++cell, window <<= 4)
-                *cell = static_cast<std::uint16_t>(*cell + std::popcount(window >> 28));
+                *cell = static_cast<std::uint16_t>(*cell + kBits[window >> 28]);
         }
     }
     m_levels.push_back(std::move(finest));

@@ -74,10 +74,13 @@ void HeatmapView::scrollImage(int dx, int dy, const MapPainter& painter, const C
 void HeatmapView::paintEvent(QPaintEvent*) {
     const auto& tokens = Theme::instance().tokens();
     QPainter painter(this);
-    painter.fillRect(rect(), tokens.raised);
-    if (!m_navigator.empty() && m_data.frame) {
+    if (m_navigator.empty() || !m_data.frame) {
+        painter.fillRect(rect(), tokens.raised);
+    } else {
         draw();
         const auto area = mapRect();
+        for (const auto& side : QRegion(rect()) - QRegion(area.toRect()))
+            painter.fillRect(side, tokens.raised);
         m_image.setDevicePixelRatio(devicePixelRatioF());
         painter.drawImage(area.topLeft(), m_image);
         m_image.setDevicePixelRatio(1);

@@ -43,7 +43,7 @@ QSize HeatmapView::minimumSizeHint() const {
 void HeatmapView::measureFont() {
     const QFontMetricsF metrics(font());
     m_left = std::ceil(metrics.horizontalAdvance(QStringLiteral("00000")) + kGap);
-    m_top = std::ceil(metrics.height() + kGap / 2);
+    m_top = std::ceil(metrics.height() + kGap / 2.0);
     m_navigator.setValueSide(MapOverlay::valueSide(font()));
     m_navigator.setViewport(mapRect().size());
 }

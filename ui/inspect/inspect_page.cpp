@@ -371,8 +371,8 @@ void InspectPage::showChoices() {
     m_colouring->setCurrentIndex(m_colouring->findData(static_cast<int>(m_view->look().colouring)));
     m_palette->setCurrentIndex(static_cast<int>(m_view->look().palette));
     const auto colouring = m_view->look().colouring;
-    const bool categories = colouring == Colouring::TileKind || colouring == Colouring::Kept ||
-                            colouring == Colouring::Changed;
+    const bool categories =
+        colouring == Colouring::TileKind || colouring == Colouring::Kept || colouring == Colouring::Changed;
     m_palette->setEnabled(!categories);
     m_contrast->setEnabled(colouring == Colouring::Density || colouring == Colouring::TileDensity ||
                            colouring == Colouring::Magnitude);

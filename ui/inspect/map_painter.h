@@ -84,7 +84,7 @@ class MapPainter {
     void paintPyramid(QImage& image, const QRect& area, const DensityPyramid& pyramid, const CellGrid& plane,
                       double leastCell) const;
     void paintWeights(QImage& image, const QRect& area, int matrix, const CellGrid& plane) const;
-    QRgb tileColour(int matrix, std::size_t tile) const;
+    void tileColours(int matrix, std::int64_t row, std::int64_t first, std::span<QRgb> out) const;
     QRgb weightColour(const MatrixDetail* detail, const TileValues* values, std::int64_t row,
                       std::int64_t col) const;
     void paintInsets(QImage& image, const QRect& area, int matrix, const CellGrid& plane) const;
