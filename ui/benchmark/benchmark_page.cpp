@@ -326,9 +326,12 @@ void BenchmarkPage::showRun() {
     if (became) m_reader.read(m_run->path());
     m_title->setText(fontMetrics().elidedText(tr("%1: benchmark and report").arg(m_run->name()),
                                               Qt::ElideMiddle, fontMetrics().averageCharWidth() * 90));
-    CardRun card{m_run->path(), m_run->name(), textAt(m_run->spec(), "dtype"), 0};
-    if (const auto& result = m_run->result(); result && result->is_object() && result->contains("perplexity"))
+    CardRun card{m_run->path(), m_run->name(), textAt(m_run->spec(), "dtype"), 0, 0};
+    if (const auto& result = m_run->result();
+        result && result->is_object() && result->contains("perplexity")) {
         card.window = std::int64_t(numberAt((*result)["perplexity"], "window"));
+        card.windows = std::int64_t(numberAt((*result)["perplexity"], "windows"));
+    }
     m_report->setRun(card, finished);
     m_export->setRun(card);
     m_quality->setRun(card);

@@ -301,6 +301,9 @@ void QualityCard::measure() {
             return;
         }
         arguments << QStringLiteral("--text") << file;
+    } else if (m_run.windows > 0) {
+        // As much of the default text as the run itself read.
+        arguments << QStringLiteral("--windows") << QString::number(m_run.windows);
     }
     if (m_run.window > 0) arguments << QStringLiteral("--window") << QString::number(m_run.window);
     if (!m_run.dtype.isEmpty()) arguments << QStringLiteral("--dtype") << m_run.dtype;

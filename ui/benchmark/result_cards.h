@@ -17,7 +17,7 @@ class TaskRow;
 struct CardRun {
     std::filesystem::path path;
     QString name, dtype;
-    std::int64_t window = 0;  ///< of the run's own perplexity; 0: not measured
+    std::int64_t window = 0, windows = 0;  ///< of the run's own perplexity; 0: not measured
 };
 
 /// The report as a page and on paper, made with a click each.

@@ -84,7 +84,7 @@ CurvesPanel::CurvesPanel(RunsModel& model, RunSelection& selection, Actions& act
     m_plot->setAccessibleName(tr("Loss and sparsity of the checked runs"));
     m_plot->addPanel({tr("Loss, nats a token"), {}, 3, {}, {}});
     m_plot->addPanel({tr("Sparsity, %"), {}, 2, {}, {}});
-    m_plot->setMinimumHeight(fontMetrics().height() * 14);
+    m_plot->setMinimumHeight(fontMetrics().height() * 11);
     m_plot->setFileName(QStringLiteral("runs-compared"));
     m_plot->bindActions(actions);
     column->addWidget(m_plot, 1);

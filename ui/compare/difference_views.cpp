@@ -213,7 +213,6 @@ DensityView::DensityView(RunsModel& model, RunSelection& selection, QWidget* par
         auto* box = new QComboBox(this);
         box->setAccessibleName(name);
         box->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-        box->setMaximumWidth(fontMetrics().averageCharWidth() * 36);
         const int side = fontMetrics().height();
         box->setIconSize({side * 3 / 2, side});
         label->setBuddy(box);
@@ -259,7 +258,10 @@ void DensityView::fill() {
         const QSignalBlocker quiet(box);
         box->clear();
         for (const auto& id : runs)
-            box->addItem(runSignIcon(m_selection.slot(id)), m_model.find(id)->name, id);
+            box->addItem(runSignIcon(m_selection.slot(id)),
+                         fontMetrics().elidedText(m_model.find(id)->name, Qt::ElideMiddle,
+                                                  fontMetrics().averageCharWidth() * 26),
+                         id);
     }
     const auto choose = [&](QComboBox* box, const QString& id, const QString& other) {
         int at = box->findData(id);
