@@ -73,6 +73,11 @@ QLabel* steady(const QString& longest, QWidget* parent) {
     return made;
 }
 
+// A name is no place for mnemonics.
+QString escaped(QString name) {
+    return name.replace(QLatin1Char('&'), QLatin1String("&&"));
+}
+
 QString phaseText(const RunRecord& run) {
     QString text = run.phase();
     if (text.isEmpty()) return {};
@@ -290,8 +295,9 @@ void RunStrip::fit() {
         if (button->defaultAction()->isEnabled()) room -= button->sizeHint().width() + gap;
     // The name is the first to be kept and the first to be shortened.
     const QFontMetrics metrics = m_name->fontMetrics();
-    const int border = 2 * kGap;
-    const int wholeName = metrics.horizontalAdvance(m_fullName) + border;
+    m_name->setText(escaped(m_fullName));
+    const int wholeName = m_name->sizeHint().width();
+    const int border = wholeName - metrics.horizontalAdvance(m_fullName);
     const int leastName = std::min(wholeName, metrics.averageCharWidth() * 14 + border);
     m_name->setVisible(!m_fullName.isEmpty());
     if (!m_fullName.isEmpty()) room -= leastName + gap;
@@ -317,8 +323,7 @@ void RunStrip::fit() {
     }
     if (!m_fullName.isEmpty()) {
         const int name = std::min(wholeName, leastName + std::max(0, room));
-        QString text = metrics.elidedText(m_fullName, Qt::ElideMiddle, name - border);
-        m_name->setText(text.replace(QLatin1Char('&'), QLatin1String("&&")));
+        m_name->setText(escaped(metrics.elidedText(m_fullName, Qt::ElideMiddle, name - border)));
         m_name->setFixedWidth(name);
     }
 }

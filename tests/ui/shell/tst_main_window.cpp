@@ -1,0 +1,364 @@
+#include <QAction>
+#include <QApplication>
+#include <QLabel>
+#include <QMenuBar>
+#include <QMimeData>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QStatusBar>
+#include <QTest>
+#include <QToolButton>
+#include <cmath>
+#include <memory>
+
+#include "ui/client/client_support.h"
+#include "ui/client/libraries.h"
+#include "ui/shell/main_window.h"
+#include "ui/shell/popup.h"
+#include "ui/shell/run_strip.h"
+#include "ui/shell/sample_run.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/basics.h"
+#include "ui/workspace/actions.h"
+#include "ui/workspace/workspace.h"
+
+using namespace tessera;
+using namespace tessera::ui;
+
+namespace {
+
+QList<QLabel*> labelsOf(QWidget* widget) {
+    QList<QLabel*> found;
+    for (auto* label : widget->findChildren<QLabel*>())
+        if (label->isVisible() && !label->text().isEmpty()) found << label;
+    return found;
+}
+
+bool says(QWidget* widget, const QString& text) {
+    const auto labels = labelsOf(widget);
+    return std::any_of(labels.begin(), labels.end(),
+                       [&](QLabel* label) { return label->text().contains(text); });
+}
+
+QString settingsPath() {
+    return QSettings(QSettings::IniFormat, QSettings::UserScope, QStringLiteral("tessera"),
+                     QStringLiteral("window"))
+        .fileName();
+}
+
+}  // namespace
+
+class TestMainWindow : public QObject {
+    Q_OBJECT
+
+    std::unique_ptr<test::Home> m_home;
+
+    std::unique_ptr<MainWindow> make(WindowOptions options = {}) {
+        options.runs = m_home->runs();
+        if (!options.size) options.size = QSize(1280, 800);
+        auto window = std::make_unique<MainWindow>(options);
+        window->show();
+        // There may be no window manager to do so.
+        window->activateWindow();
+        if (!QTest::qWaitForWindowActive(window.get())) qWarning("the window did not become active");
+        return window;
+    }
+    static Banner* bannerOf(MainWindow& window) {
+        // The shell's own is the one outside the pages.
+        for (auto* banner : window.findChildren<Banner*>()) {
+            bool inPage = false;
+            for (QWidget* up = banner; up; up = up->parentWidget())
+                inPage |= qobject_cast<Page*>(up) != nullptr;
+            if (!inPage) return banner;
+        }
+        return nullptr;
+    }
+
+  private Q_SLOTS:
+    void init() {
+        m_home = std::make_unique<test::Home>();
+        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
+                           QString::fromStdString((*m_home / "settings").string()));
+        qunsetenv("TESSERA_CLI");
+        if (QFile::exists(QStringLiteral(TESSERA_BINARY_DIR "/bin/tessera-cli")))
+            qputenv("TESSERA_CLI", TESSERA_BINARY_DIR "/bin/tessera-cli");
+        Theme::instance().setMode(ThemeMode::Light);
+    }
+
+    void everyActionHasATextAndItsOwnShortcut() {
+        auto window = make();
+        window->makeAllPages();
+        const Actions& actions = window->workspace().actions();
+        QHash<QString, QString> taken;
+        QVERIFY(actions.all().size() > 15);
+        for (const QAction* action : actions.all()) {
+            const QString id = action->objectName();
+            QVERIFY2(!action->text().isEmpty(), qPrintable(id));
+            QVERIFY2(action->text().at(0).isUpper(), qPrintable(id));
+            QVERIFY2(!action->text().contains(QLatin1Char('&')), qPrintable(id));
+            QVERIFY2(!actions.group(action).isEmpty(), qPrintable(id));
+            QVERIFY2(!action->shortcut().isEmpty(), qPrintable(id + " has no shortcut"));
+            const QString keys = action->shortcut().toString();
+            QVERIFY2(!taken.contains(keys),
+                     qPrintable(QStringLiteral("%1 and %2 both have %3").arg(id, taken[keys], keys)));
+            taken[keys] = id;
+        }
+    }
+
+    void everyPageIsReachedByKeyboard() {
+        auto window = make();
+        QVERIFY(window->page() == PageId::Home);
+        for (int i = kPages - 1; i >= 0; --i) {
+            QTest::keyClick(window.get(), Qt::Key(Qt::Key_1 + i), Qt::AltModifier);
+            QCOMPARE(int(window->page()), i);
+            Page* page = window->pageWidget();
+            QVERIFY(page->isVisible());
+            QVERIFY(window->windowTitle().contains(page->title()));
+            QWidget* first = page->firstFocus();
+            QVERIFY2(first, qPrintable(page->title()));
+            if (!(first->focusPolicy() & Qt::TabFocus)) continue;
+            QTRY_VERIFY2(first->hasFocus() || first->isAncestorOf(QApplication::focusWidget()),
+                         qPrintable(page->title()));
+            // Once around with Tab comes by it again.
+            bool around = false;
+            for (int tabs = 0; tabs < 300 && !around; ++tabs) {
+                QTest::keyClick(QApplication::focusWidget(), Qt::Key_Tab);
+                around =
+                    QApplication::focusWidget() == first || first->isAncestorOf(QApplication::focusWidget());
+            }
+            QVERIFY2(around, qPrintable(page->title()));
+        }
+    }
+
+    void themeSwitchRecolours() {
+        auto window = make();
+        const auto corner = [&window] {
+            return window->grab().toImage().pixelColor(3, window->height() / 2);
+        };
+        QTest::keyClick(window.get(), Qt::Key_D, Qt::ControlModifier | Qt::ShiftModifier);
+        QVERIFY(Theme::instance().tokens().dark);
+        QCOMPARE(corner(), Theme::instance().tokens().surface);
+        QTest::keyClick(window.get(), Qt::Key_L, Qt::ControlModifier | Qt::ShiftModifier);
+        QVERIFY(!Theme::instance().tokens().dark);
+        QCOMPARE(corner(), Theme::instance().tokens().surface);
+    }
+
+    void statesOfRunsAreSaidInTheStatusBar_data() {
+        QTest::addColumn<int>("end");
+        QTest::addColumn<QString>("text");
+        QTest::newRow("finished") << int(test::SampleEnd::Finished) << "Finished";
+        QTest::newRow("stopped") << int(test::SampleEnd::Stopped) << "Stopped";
+        QTest::newRow("interrupted") << int(test::SampleEnd::Interrupted) << "Interrupted";
+    }
+    void statesOfRunsAreSaidInTheStatusBar() {
+        QFETCH(int, end);
+        QFETCH(QString, text);
+        const auto run = m_home->runs() / "sample-run";
+        test::writeSampleRun(run, test::SampleEnd(end));
+        auto window = make();
+        auto* strip = window->findChild<RunStrip*>();
+        QVERIFY(says(strip, "No run open"));
+        window->workspace().open(run);
+        QTRY_VERIFY(says(strip, text));
+        for (int i = 0; i < kPages; ++i) {
+            window->showPage(PageId(i));
+            QVERIFY(strip->isVisible());
+        }
+        int buttons = 0;
+        for (auto* button : strip->findChildren<QToolButton*>())
+            if (button->isVisible() && button->defaultAction()) {
+                ++buttons;
+                QCOMPARE(button->defaultAction()->objectName(), QStringLiteral("run.resume"));
+            }
+        QCOMPARE(buttons, test::SampleEnd(end) == test::SampleEnd::Finished ? 0 : 1);
+        QVERIFY(window->windowTitle().contains(QLatin1String("sample-run")));
+    }
+
+    void theStripLeavesOutWhatDoesNotFit() {
+        const auto run =
+            m_home->runs() / "a-run-with-a-name-that-is-longer-than-any-status-bar-would-like-it-to-be";
+        test::writeSampleRun(run, test::SampleEnd::Stopped);
+        WindowOptions options;
+        options.size = QSize(420, 400);
+        options.open = run;
+        auto window = make(options);
+        auto* strip = window->findChild<RunStrip*>();
+        QTRY_VERIFY(says(strip, "Stopped"));
+        for (auto* child : strip->findChildren<QWidget*>(QString(), Qt::FindDirectChildrenOnly))
+            if (child->isVisible())
+                QVERIFY2(strip->rect().contains(child->geometry()), child->metaObject()->className());
+    }
+
+    void remainingTimeIsARange() {
+        QCOMPARE(etaText(14 * 60, 16.2 * 60), QStringLiteral("about 14 to 16 min left"));
+        QCOMPARE(etaText(20.2, 20.4), QStringLiteral("about 20 s left"));
+        QCOMPARE(etaText(0, 0.2), QStringLiteral("about 0 to 1 s left"));
+        QCOMPARE(etaText(3600, 7200), QStringLiteral("about 1.0 to 2.0 h left"));
+        QCOMPARE(etaText(NAN, 5), QString());
+    }
+
+    void sentencesComeAcrossTheTop() {
+        auto window = make();
+        Workspace& workspace = window->workspace();
+        Banner* banner = bannerOf(*window);
+        QVERIFY(banner);
+        workspace.tell(QStringLiteral("The disk is nearly full."), false, QStringLiteral("help.shortcuts"));
+        QVERIFY(banner->isVisible());
+        QCOMPARE(banner->accessibleDescription(), QStringLiteral("The disk is nearly full."));
+        QList<QPushButton*> buttons;
+        for (auto* button : banner->findChildren<QPushButton*>())
+            if (!button->isHidden()) buttons << button;
+        QCOMPARE(buttons.size(), 2);
+        QTest::mouseClick(buttons.last(), Qt::LeftButton);
+        QVERIFY(!banner->isVisible());
+        // What went wrong is still to be read on the next page; a remark is not.
+        workspace.tell(QStringLiteral("It broke."), true);
+        window->showPage(PageId::Compare);
+        QVERIFY(banner->isVisible());
+        workspace.tell(QStringLiteral("A remark."));
+        window->showPage(PageId::Home);
+        QVERIFY(!banner->isVisible());
+    }
+
+    void withoutTheEngineASentenceSaysSo() {
+        qputenv("TESSERA_CLI", "/nowhere/tessera-cli");
+        auto window = make();
+        Banner* banner = bannerOf(*window);
+        QTRY_VERIFY(banner->isVisible());
+        QVERIFY2(banner->accessibleDescription().contains(QLatin1String("tessera-cli")),
+                 qPrintable(banner->accessibleDescription()));
+        QVERIFY(!QApplication::activeModalWidget());
+    }
+
+    void aRunLeftUnfinishedIsOfferedAtTheNextStart() {
+        const auto run = m_home->runs() / "left";
+        test::writeSampleRun(run, test::SampleEnd::Stopped);
+        {
+            auto window = make();
+            window->workspace().open(run);
+            window->showPage(PageId::Inspect);
+            window->close();
+        }
+        auto window = make();
+        QVERIFY(window->page() == PageId::Inspect);
+        Banner* banner = bannerOf(*window);
+        QTRY_VERIFY(banner->accessibleDescription().contains(QLatin1String("left")));
+        QVERIFY(banner->isVisible());
+    }
+
+    void settingsAreRememberedButNotInSafeMode() {
+        {
+            auto window = make();
+            QTest::keyClick(window.get(), Qt::Key_D, Qt::ControlModifier | Qt::ShiftModifier);
+            window->showPage(PageId::Compare);
+            window->close();
+        }
+        Theme::instance().setMode(ThemeMode::Light);
+        {
+            WindowOptions safe;
+            safe.safeMode = true;
+            auto window = make(safe);
+            QVERIFY(window->page() == PageId::Home);
+            QVERIFY(Theme::instance().mode() == ThemeMode::System);
+            window->close();
+        }
+        auto window = make();
+        QVERIFY(window->page() == PageId::Compare);
+        QVERIFY(Theme::instance().mode() == ThemeMode::Dark);
+    }
+
+    void spoiltSettingsGiveTheUsualWindow_data() {
+        QTest::addColumn<QByteArray>("content");
+        QTest::newRow("noise") << QByteArray("\x00\xff[[[=\n\n%%%geometry=@ByteArray(\\x", 30);
+        QTest::newRow("another version") << QByteArray("[General]\nversion=999\npage=compare\ntheme=dark\n");
+        QTest::newRow("nonsense values") << QByteArray(
+            "[General]\nversion=1\npage=attic\ntheme=plaid\ngeometry=@ByteArray(abc)\nlast-run=/dev/null\n");
+        QTest::newRow("wrong types") << QByteArray(
+            "[General]\nversion=1\npage=@Variant(\\0\\0\\0)\ngeometry=1,2,3\n");
+        QTest::newRow("long") << QByteArray("[General]\nversion=1\ngeometry=@ByteArray(") +
+                                     QByteArray(100000, 'x') + ")\n";
+    }
+    void spoiltSettingsGiveTheUsualWindow() {
+        QFETCH(QByteArray, content);
+        QDir().mkpath(QFileInfo(settingsPath()).path());
+        QFile file(settingsPath());
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write(content);
+        file.close();
+        auto window = make();
+        QVERIFY(window->page() == PageId::Home);
+        QVERIFY(Theme::instance().mode() == ThemeMode::System);
+        QVERIFY(window->width() >= 320 && window->height() >= 320);
+        window->close();
+        // And they are whole again.
+        QCOMPARE(int(WindowSettings::load().page), int(PageId::Home));
+        QVERIFY(!WindowSettings::load().geometry.isEmpty());
+    }
+
+    void paletteAndShortcutSheetOpenAndClose() {
+        auto window = make();
+        QTest::keyClick(window.get(), Qt::Key_K, Qt::ControlModifier);
+        QTRY_VERIFY(window->findChild<Popup*>());
+        auto* popup = window->findChild<Popup*>();
+        QVERIFY(popup->isVisible());
+        QVERIFY(window->geometry().contains(popup->geometry()));
+        QTest::keyClick(popup->focusProxy(), Qt::Key_Escape);
+        QTRY_VERIFY(!window->findChild<Popup*>());
+        QTest::keyClick(window.get(), Qt::Key_F1);
+        QTRY_VERIFY(window->findChild<Popup*>());
+        popup = window->findChild<Popup*>();
+        // It names every action that has keys.
+        for (const QAction* action : window->workspace().actions().all()) {
+            bool named = false;
+            for (const auto* label : popup->findChildren<QLabel*>()) named |= label->text() == action->text();
+            QVERIFY2(named, qPrintable(action->text()));
+        }
+        popup->close();
+        QTRY_VERIFY(!window->findChild<Popup*>());
+    }
+
+    void menusHoldTheActionsOfThisPageOnly() {
+        auto window = make();
+        window->makeAllPages();
+        for (int i = 0; i < kPages; ++i) {
+            window->showPage(PageId(i));
+            QSet<QAction*> shown;
+            for (QAction* title : window->menuBar()->actions()) {
+                if (!title->isVisible() || !title->menu()) continue;
+                Q_EMIT title->menu()->aboutToShow();
+                int entries = 0;
+                for (QAction* entry : title->menu()->actions()) {
+                    entries += entry->isSeparator() ? 0 : 1;
+                    shown.insert(entry);
+                }
+                QVERIFY2(entries > 0, qPrintable(title->text()));
+            }
+            for (const char* id : {"file.open", "run.pause", "view.page.home", "help.shortcuts"})
+                QVERIFY(shown.contains(window->workspace().actions().action(QLatin1String(id))));
+        }
+    }
+
+    void droppedRunsOpenAndOtherFilesBecomeModels() {
+        const auto run = m_home->runs() / "dropped";
+        test::writeSampleRun(run, test::SampleEnd::Finished);
+        auto window = make();
+        const auto drop = [&](const std::filesystem::path& path) {
+            QMimeData mime;
+            mime.setUrls({QUrl::fromLocalFile(QString::fromStdString(path.string()))});
+            QDragEnterEvent enter(QPoint(5, 5), Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+            QApplication::sendEvent(window.get(), &enter);
+            QVERIFY(enter.isAccepted());
+            QDropEvent event(QPointF(5, 5), Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+            QApplication::sendEvent(window.get(), &event);
+        };
+        drop(run);
+        QVERIFY(window->page() == PageId::Run);
+        QTRY_VERIFY(says(window->findChild<RunStrip*>(), "Finished"));
+        drop(*m_home / "no-model.gguf");
+        QVERIFY(window->page() == PageId::Home);
+        QVERIFY(window->workspace().chosenModel().endsWith(QLatin1String("no-model.gguf")));
+    }
+};
+
+QTEST_MAIN(TestMainWindow)
+#include "tst_main_window.moc"
