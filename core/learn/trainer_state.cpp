@@ -4,21 +4,11 @@
 #include "core/base/file_io.h"
 #include "core/base/mapped_file.h"
 #include "core/learn/trainer.h"
-
-// The state of a run: magic, version, completed steps, number of masks, then for each mask its number of
-// logits and three arrays of f32 (logits, first and second moment). Little-endian.
+#include "core/session/learning_state.h"
 
 namespace tessera {
 
 namespace {
-
-constexpr char kMagic[8] = {'T', 'E', 'S', 'S', 'L', 'R', 'N', '1'};
-
-struct Header {
-    char magic[8];
-    std::uint64_t completed;
-    std::uint64_t masks;
-};
 
 std::span<const std::byte> bytesOf(const torch::Tensor& tensor) {
     return std::as_bytes(std::span(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())));
@@ -27,15 +17,15 @@ std::span<const std::byte> bytesOf(const torch::Tensor& tensor) {
 }  // namespace
 
 std::uint64_t MaskTrainer::stateBytes() const {
-    std::uint64_t bytes = sizeof(Header);
+    std::uint64_t bytes = sizeof(LearningStateHeader);
     for (const auto& mask : m_masks) bytes += 8 + 12ull * static_cast<std::uint64_t>(mask->logits().numel());
     return bytes;
 }
 
 void MaskTrainer::save(const std::filesystem::path& folder) const {
     AtomicFile file(folder / "state.bin");
-    Header header{{}, static_cast<std::uint64_t>(m_completed), m_masks.size()};
-    std::memcpy(header.magic, kMagic, sizeof kMagic);
+    LearningStateHeader header{{}, static_cast<std::uint64_t>(m_completed), m_masks.size()};
+    std::memcpy(header.magic, kLearningStateMagic, sizeof kLearningStateMagic);
     file.write(std::as_bytes(std::span(&header, 1)));
     for (const auto& mask : m_masks) {
         const std::uint64_t count = static_cast<std::uint64_t>(mask->logits().numel());
@@ -61,9 +51,10 @@ void MaskTrainer::load(const std::filesystem::path& folder) {
     };
     if (file.bytes().size() != stateBytes())
         throw corrupt("its length is " + std::to_string(file.bytes().size()) + " bytes");
-    Header header{};
+    LearningStateHeader header{};
     take(&header, sizeof header);
-    if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.masks != m_masks.size())
+    if (std::memcmp(header.magic, kLearningStateMagic, sizeof kLearningStateMagic) != 0 ||
+        header.masks != m_masks.size())
         throw corrupt("its header is another one's");
     for (auto& mask : m_masks) {
         std::uint64_t count = 0;

@@ -107,11 +107,11 @@ void MapOverlay::paintModelText(QPainter& painter, const MapPainter& cells, cons
 /// Fine lines between tiles that are large enough, so that matrices are mosaics rather than blots.
 void MapOverlay::paintMosaicLines(QPainter& painter, const Camera& camera) const {
     const auto& structure = *m_data.structure;
-    const double width = 1 / painter.device()->devicePixelRatioF();
-    for (std::size_t i = 0; i < structure.matrices.size(); ++i) {
-        const auto& info = structure.matrices[i];
-        const QRectF cell(camera.toView(info.projection, info.block),
-                          camera.toView(info.projection + 1, info.block + 1));
+    const double ratio = painter.device()->devicePixelRatioF(), width = 1 / ratio;
+    const Camera device{camera.scaleX * ratio, camera.scaleY * ratio, camera.origin * ratio};
+    for (const auto& info : structure.matrices) {
+        const auto pixels = MapPainter::modelCell(info, device, ratio);
+        const QRectF cell(QPointF(pixels.topLeft()) / ratio, QSizeF(pixels.size()) / ratio);
         const double across = cell.width() * static_cast<double>(structure.tileCols) /
                               static_cast<double>(info.cols),
                      down = cell.height() * static_cast<double>(structure.tileRows) /

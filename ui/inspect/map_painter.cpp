@@ -240,16 +240,19 @@ void MapPainter::paint(QImage& image, const QRect& area, const Navigator& naviga
     }
 }
 
-void MapPainter::paintModel(QImage& image, const QRect& area, const Camera& camera, double ratio) const {
+QRect MapPainter::modelCell(const MatrixInfo& info, const Camera& camera, double ratio) {
     const double gap = std::max(1.0, std::round(ratio * 1.5));
+    const auto corner = camera.toView(info.projection, info.block),
+               end = camera.toView(info.projection + 1, info.block + 1);
+    const auto whole = [](double value) { return static_cast<int>(std::lround(value)); };
+    return QRect(QPoint(whole(corner.x() + gap), whole(corner.y() + gap)),
+                 QPoint(whole(end.x() - gap) - 1, whole(end.y() - gap) - 1));
+}
+
+void MapPainter::paintModel(QImage& image, const QRect& area, const Camera& camera, double ratio) const {
     for (std::size_t i = 0; i < m_data.structure->matrices.size(); ++i) {
         const auto& info = m_data.structure->matrices[i];
-        const auto corner = camera.toView(info.projection, info.block),
-                   end = camera.toView(info.projection + 1, info.block + 1);
-        const QRect cell(QPoint(static_cast<int>(std::lround(corner.x() + gap)),
-                                static_cast<int>(std::lround(corner.y() + gap))),
-                         QPoint(static_cast<int>(std::lround(end.x() - gap)) - 1,
-                                static_cast<int>(std::lround(end.y() - gap)) - 1));
+        const auto cell = modelCell(info, camera, ratio);
         if (!cell.intersects(area)) continue;
         if (m_look.colouring == Colouring::Changed) {
             fillPixels(image, cell.intersected(area), matrixColour(static_cast<int>(i)));

@@ -70,6 +70,8 @@ class MapPainter {
     /// The camera in device pixels is the navigator's times `ratio`, its origin rounded to whole pixels.
     void paint(QImage& image, const QRect& area, const Navigator& navigator, const Camera& camera,
                double ratio) const;
+    /// The device pixels of a matrix at model level.
+    static QRect modelCell(const MatrixInfo& info, const Camera& camera, double ratio);
     /// All tiles of a matrix, stretched over the whole image.
     void paintMatrix(QImage& image, int matrix) const;
     /// The colour of the whole of a matrix at model level.

@@ -133,7 +133,10 @@ MapFrame frameOf(const Structure& structure, TileMap map, std::int64_t step, QSt
 }
 
 MapFrame denseFrame(const Structure& structure) {
-    return frameOf(structure, {}, 0);
+    auto frame = frameOf(structure, {}, 0);
+    for (auto& summary : frame.summary)
+        summary.pruned = true;  // there is no run that would have left them out
+    return frame;
 }
 
 QString tileKindText(TileKind kind) {

@@ -41,11 +41,15 @@ QString groupedDigits(std::int64_t number) {
 
 QString weightText(double value) {
     const double size = std::abs(value);
-    // Three significant digits with their zeros, so that columns of them can be compared at a glance.
-    auto text = size >= 1e-4 && size < 1e3
-                    ? QString::number(value, 'f',
-                                      std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 7))
-                    : QString::number(value, 'g', 3);
+    // Three significant digits with their zeros, so that columns of them can be compared at a glance; tiny
+    // ones shorter, so that all fit a cell of one width.
+    auto text =
+        size == 0 || (size >= 1e-3 && size < 1e3)
+            ? QString::number(
+                  value, 'f',
+                  size == 0 ? 0 : std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 5))
+            : QString::number(value, 'e', 1);
+    text.replace(QLatin1String("e-0"), QLatin1String("e-")).replace(QLatin1String("e+0"), QLatin1String("e"));
     return text.replace(QLatin1Char('-'), QChar(0x2212));
 }
 

@@ -16,7 +16,7 @@ QString matrixTitle(const MatrixInfo& info);
 QString colouringText(Colouring colouring,
                       const MapData& data);  ///< as a choice: "Density", "Gate (step 120)"
 QString groupedDigits(std::int64_t number);  ///< "16 384"
-/// A weight as it is printed: three significant digits and a true minus.
+/// A weight as it is printed: three significant digits (two below 0.001) and a true minus.
 QString weightText(double value);
 QString probabilityText(double value);
 
