@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QHBoxLayout>
+#include <QResizeEvent>
 #include <QScrollArea>
 #include <QTimer>
 #include <QVBoxLayout>
@@ -13,6 +14,7 @@
 #include "ui/client/run_record.h"
 #include "ui/client/sentences.h"
 #include "ui/run/preflight_card.h"
+#include "ui/run/remedies.h"
 #include "ui/run/run_form.h"
 #include "ui/theme/icons.h"
 #include "ui/widgets/basics.h"
@@ -21,8 +23,44 @@
 
 namespace tessera::ui {
 
+namespace {
+
+/// As tall as the form where there is room, so that a large window shows no empty card.
+class FormScroll : public QScrollArea {
+  public:
+    using QScrollArea::QScrollArea;
+    QSize sizeHint() const override {
+        if (!widget()) return QScrollArea::sizeHint();
+        const int width = std::max(viewport()->width(), widget()->minimumSizeHint().width());
+        const int height =
+            widget()->hasHeightForWidth() ? widget()->heightForWidth(width) : widget()->sizeHint().height();
+        return {widget()->sizeHint().width(), height};
+    }
+    QSize minimumSizeHint() const override { return {QScrollArea::minimumSizeHint().width(), 0}; }
+
+  protected:
+    bool eventFilter(QObject* watched, QEvent* event) override {
+        if (watched == widget() && event->type() == QEvent::LayoutRequest) updateGeometry();
+        return QScrollArea::eventFilter(watched, event);
+    }
+    void resizeEvent(QResizeEvent* event) override {
+        QScrollArea::resizeEvent(event);
+        if (event->oldSize().width() != event->size().width()) updateGeometry();
+    }
+};
+
+}  // namespace
+
 DraftView::DraftView(Workspace& workspace, QWidget* parent) : QWidget(parent), m_workspace(workspace) {
-    auto* column = new QVBoxLayout(this);
+    // Lines and sliders across a whole wide screen are hard to read: the page stays a page.
+    auto* across = new QHBoxLayout(this);
+    across->setContentsMargins(0, 0, 0, 0);
+    auto* sheet = new QWidget(this);
+    sheet->setMaximumWidth(fontMetrics().averageCharWidth() * 190);
+    across->addStretch(1);
+    across->addWidget(sheet, 1000);
+    across->addStretch(1);
+    auto* column = new QVBoxLayout(sheet);
     column->setContentsMargins(kGap * 3, kGap * 3, kGap * 3, kGap * 2);
     column->setSpacing(kGap * 2);
 
@@ -47,7 +85,7 @@ DraftView::DraftView(Workspace& workspace, QWidget* parent) : QWidget(parent), m
     auto* card = new Card(this);
     auto* inCard = new QVBoxLayout(card);
     inCard->setContentsMargins(1, 1, 1, 1);
-    auto* scroll = new QScrollArea(card);
+    auto* scroll = new FormScroll(card);
     scroll->setWidgetResizable(true);
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -60,8 +98,8 @@ DraftView::DraftView(Workspace& workspace, QWidget* parent) : QWidget(parent), m
     inCard->addWidget(scroll);
     m_preflight = new PreflightCard(this);
     m_preflight->setFixedWidth(fontMetrics().averageCharWidth() * 46);
-    row->addWidget(card, 1);
-    row->addWidget(m_preflight);
+    row->addWidget(card, 1, Qt::AlignTop);
+    row->addWidget(m_preflight, 0, Qt::AlignTop);
     column->addLayout(row, 1);
 
     m_startAction =
@@ -133,19 +171,16 @@ void DraftView::start() {
 }
 
 void DraftView::refused(const Json& error) {
-    const auto sentence = errorSentence(error);
-    const auto where = textAt(error, "where");
-    m_form->showProblem(where, asSentence(errorSummary(error)));
+    const auto summary = asSentence(errorSummary(error));
+    m_form->showProblem(textAt(error, "where"), summary);
+    auto sentence = summary;
+    const auto remedies = remediesOf(error);
+    for (const auto& remedy : remedies)
+        if (remedy.option.isEmpty()) sentence += QLatin1Char(' ') + asSentence(remedy.text);
     m_banner->tell(Banner::Kind::Failure, sentence);
-    if (!error.contains("remedies") || !error["remedies"].is_array()) return;
-    for (const auto& remedy : error["remedies"]) {
-        const auto option = textAt(remedy, "option"), value = textAt(remedy, "value");
-        if (option.isEmpty() || value.isEmpty()) continue;
-        m_banner->addButton(asSentence(textAt(remedy, "text")).chopped(1), [this, option, value] {
-            m_banner->clear();
-            m_form->apply(option, value);
-        });
-    }
+    for (const auto& remedy : remedies)
+        if (!remedy.option.isEmpty())
+            m_banner->addButton(remedy.text, [this, remedy] { m_form->apply(remedy.option, remedy.value); });
 }
 
 void DraftView::copyCommandLine() {

@@ -15,6 +15,7 @@
 #include "core/session/experiment_spec.h"
 #include "ui/client/run_record.h"
 #include "ui/client/sentences.h"
+#include "ui/run/remedies.h"
 #include "ui/run/run_charts.h"
 #include "ui/run/run_outcome.h"
 #include "ui/run/run_progress.h"
@@ -267,17 +268,18 @@ void LiveView::refreshBanner() {
         return m_banner->tell(Banner::Kind::Information,
                               tr("Another program works on this run: it is only looked at here."));
     if (state == RunState::Failed) {
-        m_banner->tell(Banner::Kind::Failure,
-                       m_record->error() ? errorSentence(*m_record->error()) : tr("The run failed."));
-        if (m_record->error() && m_record->error()->contains("remedies") &&
-            (*m_record->error())["remedies"].is_array())
-            for (const auto& remedy : (*m_record->error())["remedies"]) {
-                const auto option = textAt(remedy, "option"), value = textAt(remedy, "value");
-                if (option.isEmpty() || value.isEmpty()) continue;
-                m_banner->addButton(asSentence(textAt(remedy, "text")).chopped(1), [this, option, value] {
-                    if (m_record) m_workspace.draft({}, specWith(option, value));
+        const Json error = m_record->error().value_or(Json::object());
+        // What has a button is not said twice.
+        auto sentence = error.empty() ? tr("The run failed.") : asSentence(errorSummary(error));
+        const auto remedies = remediesOf(error);
+        for (const auto& remedy : remedies)
+            if (remedy.option.isEmpty()) sentence += QLatin1Char(' ') + asSentence(remedy.text);
+        m_banner->tell(Banner::Kind::Failure, sentence);
+        for (const auto& remedy : remedies)
+            if (!remedy.option.isEmpty())
+                m_banner->addButton(remedy.text, [this, remedy] {
+                    if (m_record) m_workspace.draft({}, specWith(remedy.option, remedy.value));
                 });
-            }
         if (m_record->resumable()) m_banner->addButton(from, resume);
         return;
     }

@@ -68,6 +68,7 @@ OptionRow::OptionRow(const OptionDescription& option, QWidget* parent) : QWidget
     m_editor->setAccessibleName(key());
     m_editor->setAccessibleDescription(QString::fromStdString(option.help));
     m_editor->setMinimumWidth(fontMetrics().averageCharWidth() * 18);
+    m_editor->setMaximumWidth(fontMetrics().averageCharWidth() * 34);
     auto* unit = muted(QString::fromStdString(option.unit), this);
     unit->setWordWrap(false);
     m_reset = new QToolButton(this);
@@ -86,11 +87,12 @@ OptionRow::OptionRow(const OptionDescription& option, QWidget* parent) : QWidget
     grid->addWidget(m_editor, 0, 1);
     grid->addWidget(unit, 0, 2);
     grid->addWidget(m_reset, 0, 3);
-    grid->addWidget(m_problem, 1, 1, 1, 3);
-    grid->addWidget(m_help, 2, 0, 1, 4);
+    grid->addWidget(m_problem, 1, 1, 1, 4);
+    grid->addWidget(m_help, 2, 0, 1, 5);
     grid->setColumnMinimumWidth(0, fontMetrics().averageCharWidth() * 24);
     grid->setColumnMinimumWidth(2, fontMetrics().averageCharWidth() * 8);
     grid->setColumnStretch(1, 1);
+    grid->setColumnStretch(4, 1);
 }
 
 QString OptionRow::key() const {
@@ -107,7 +109,6 @@ void OptionRow::makeEditor() {
             auto* box = new QSpinBox(this);
             box->setRange(static_cast<int>(m_option.least), static_cast<int>(m_option.greatest));
             box->setKeyboardTracking(false);
-            box->setAlignment(Qt::AlignRight);
             m_read = [box] { return QString::number(box->value()); };
             m_write = [box](const QString& value) { box->setValue(static_cast<int>(value.toDouble())); };
             connect(box, &QSpinBox::valueChanged, this, said);
@@ -137,7 +138,6 @@ void OptionRow::makeEditor() {
         case OptionType::List:
         case OptionType::Tile: {
             auto* line = new QLineEdit(this);
-            if (m_option.type == OptionType::Real) line->setAlignment(Qt::AlignRight);
             if (m_option.type == OptionType::List) line->setPlaceholderText(tr("none"));
             m_read = [line] { return line->text().trimmed(); };
             m_write = [line](const QString& value) { line->setText(value); };

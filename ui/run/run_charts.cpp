@@ -82,8 +82,9 @@ RunCharts::RunCharts(Actions& actions, QWidget* parent) : QWidget(parent) {
     m_temperature = m_plot->addCurve(kSparsityPanel, temperature);
     m_lossGhost = m_plot->addCurve(
         kLossPanel, styleOf(tr("Before resuming"), CurveKind::Ghost, &ThemeTokens::lossSmooth));
-    m_totalGhost = m_plot->addCurve(kSparsityPanel,
-                                    styleOf(tr("Before resuming"), CurveKind::Ghost, &ThemeTokens::sparsity));
+    auto before = styleOf(tr("Sparsity before resuming"), CurveKind::Ghost, &ThemeTokens::sparsity);
+    before.inLegend = false;
+    m_totalGhost = m_plot->addCurve(kSparsityPanel, before);
     for (const int ghost : {m_lossGhost, m_totalGhost}) m_plot->setCurveVisible(ghost, false);
     auto* rect = m_plot->panelRect(kStripPanel);
     m_strip = new LayerStrip(rect->axis(QCPAxis::atBottom), rect->axis(QCPAxis::atLeft));

@@ -67,10 +67,9 @@ RunProgress::RunProgress(QWidget* parent) : Card(parent) {
     colour();
     for (QWidget* each : std::initializer_list<QWidget*>{m_unit, m_bar, m_left, m_pace, m_heard, m_stalled})
         column->addWidget(each);
-    column->addSpacing(kGap);
     m_grid = new QGridLayout;
     m_grid->setHorizontalSpacing(kGap);
-    m_grid->setVerticalSpacing(kGap);
+    m_grid->setVerticalSpacing(kGap / 2 + 1);
     m_grid->setColumnStretch(1, 1);
     column->addLayout(m_grid);
     column->addStretch();
@@ -86,7 +85,8 @@ void RunProgress::makePhases(bool learns) {
     m_made = true;
     m_learns = learns;
     for (auto& phase : m_phases)
-        for (auto* label : {phase.done, phase.now, phase.later, phase.title, phase.time}) delete label;
+        for (auto* label : {phase.done, phase.now, phase.later, phase.ended, phase.title, phase.time})
+            delete label;
     m_phases.clear();
     const auto add = [&](const QString& name, const QStringList& events) {
         Phase phase{name,
@@ -94,12 +94,13 @@ void RunProgress::makePhases(bool learns) {
                     picture(QStringLiteral("circle-check"), 1.1, &ThemeTokens::good, this),
                     picture(QStringLiteral("player-play"), 1.1, &ThemeTokens::accent, this),
                     picture(QStringLiteral("circle-dashed"), 1.1, &ThemeTokens::textMuted, this),
+                    picture(QStringLiteral("circle-x"), 1.1, &ThemeTokens::textMuted, this),
                     new QLabel(name, this),
                     muted({}, this)};
         phase.time->setWordWrap(false);
         phase.time->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
         const int row = static_cast<int>(m_phases.size());
-        for (auto* sign : {phase.done, phase.now, phase.later}) {
+        for (auto* sign : {phase.done, phase.now, phase.later, phase.ended}) {
             sign->hide();
             m_grid->addWidget(sign, row, 0);
         }
@@ -187,6 +188,7 @@ void RunProgress::refresh() {
 void RunProgress::refreshPhases() {
     const auto state = m_record->state();
     const bool finished = state == RunState::Finished;
+    const bool going = atWork(state) || state == RunState::Paused;
     const int last = phaseIndex(m_record->phase());
     for (int i = 0; i < static_cast<int>(m_phases.size()); ++i) {
         auto& phase = m_phases[static_cast<std::size_t>(i)];
@@ -194,7 +196,8 @@ void RunProgress::refreshPhases() {
         const bool done = finished || i < at;
         const bool now = !finished && i == at;
         phase.done->setVisible(done);
-        phase.now->setVisible(now);
+        phase.now->setVisible(now && going);
+        phase.ended->setVisible(now && !going);
         phase.later->setVisible(!done && !now);
         double seconds = phase.seconds;
         if (now && m_sinceTurn.isValid()) seconds += static_cast<double>(m_sinceTurn.elapsed()) / 1000;
@@ -202,7 +205,10 @@ void RunProgress::refreshPhases() {
                               ? durationText(seconds < 9.95 ? std::max(seconds, 0.1) : seconds)
                               : QString();
         if (phase.time->text() != time) phase.time->setText(time);
-        phase.title->setAccessibleDescription(done ? tr("done") : now ? tr("under way") : tr("to come"));
+        phase.title->setAccessibleDescription(done    ? tr("done")
+                                              : !now  ? tr("to come")
+                                              : going ? tr("under way")
+                                                      : tr("ended here"));
     }
 }
 
@@ -219,6 +225,7 @@ void RunProgress::refreshPace() {
         unit = asSentence(m_record->phase()).chopped(1);
     }
     m_unit->setText(unit);
+    m_unit->setVisible(state != RunState::Finished);
     m_bar->setVisible(working || held);
     m_bar->setRange(0, all > 0 ? 1000 : working ? 0 : 1000);
     if (all > 0) m_bar->setValue(static_cast<int>(1000 * done / all));

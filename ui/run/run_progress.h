@@ -30,7 +30,8 @@ class RunProgress : public Card {
     struct Phase {
         QString name;        ///< as shown
         QStringList events;  ///< as the engine calls its parts
-        QLabel *done = nullptr, *now = nullptr, *later = nullptr, *title = nullptr, *time = nullptr;
+        QLabel *done = nullptr, *now = nullptr, *later = nullptr, *ended = nullptr, *title = nullptr,
+               *time = nullptr;
         double seconds = 0;
         bool timed = true;  ///< its beginning was seen here, or the result says how long it took
     };

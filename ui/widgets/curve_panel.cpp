@@ -88,8 +88,11 @@ void PanelLegend::draw(QCPPainter* painter) {
     }
 }
 
-PanelLines::PanelLines(QCPAxisRect* rect, const std::vector<Mark>* marks)
-    : QCPLayerable(rect->parentPlot(), QStringLiteral("main"), rect), m_rect(rect), m_marks(marks) {}
+PanelLines::PanelLines(QCPAxisRect* rect, const std::vector<Mark>* marks, bool namesMarks)
+    : QCPLayerable(rect->parentPlot(), QStringLiteral("main"), rect),
+      m_rect(rect),
+      m_marks(marks),
+      m_namesMarks(namesMarks) {}
 
 void PanelLines::draw(QCPPainter* painter) {
     const auto area = m_rect->rect();
@@ -103,6 +106,7 @@ void PanelLines::draw(QCPPainter* painter) {
         const int x = static_cast<int>(std::lround(keys->coordToPixel(mark.x)));
         painter->setPen(QPen(tokens().textMuted, 1, Qt::DotLine));
         painter->drawLine(QLine(x, area.top(), x, area.bottom()));
+        if (!m_namesMarks) continue;
         const int width = metrics.horizontalAdvance(mark.name);
         painter->setPen(tokens().textMuted);
         painter->drawText(QRect(x + 4 + width < area.right() ? x + 4 : x - 4 - width, area.top() + 2,

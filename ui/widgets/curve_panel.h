@@ -47,7 +47,7 @@ class PanelLines : public QCPLayerable {
         double x = 0;
         QString name;
     };
-    PanelLines(QCPAxisRect* rect, const std::vector<Mark>* marks);
+    PanelLines(QCPAxisRect* rect, const std::vector<Mark>* marks, bool namesMarks);
 
     std::vector<Target> targets;
 
@@ -59,6 +59,7 @@ class PanelLines : public QCPLayerable {
   private:
     QCPAxisRect* m_rect;
     const std::vector<Mark>* m_marks;
+    bool m_namesMarks;  ///< once is enough
 };
 
 /// The crosshair and its dots, and the sentence of an empty chart; on a buffered layer.

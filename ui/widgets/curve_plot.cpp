@@ -67,7 +67,7 @@ int CurvePlot::addPanel(const PanelStyle& style) {
     panel->legend->above = panel->rect;
     panel->rect->setMarginGroup(QCP::msLeft | QCP::msRight, m->margins);
     panel->rect->setMinimumMargins(QMargins(8, 2, 12, 4));
-    panel->lines = new PanelLines(panel->rect, &m->marks);
+    panel->lines = new PanelLines(panel->rect, &m->marks, index == 0);
     panel->overlay = new PanelOverlay(panel->rect);
     panel->overlay->dots = [this, index](double x) { return m->dots(index, x); };
     panel->rect->axis(QCPAxis::atTop)->setVisible(false);

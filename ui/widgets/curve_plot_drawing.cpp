@@ -27,6 +27,18 @@ class TextTicker : public QCPAxisTicker {
     std::function<QString(double)> m_text;
 };
 
+/// 1, 2 or 5 times a power of ten: between steps there are no others to label.
+class StepTicker : public QCPAxisTicker {
+  protected:
+    double getTickStep(const QCPRange& range) override {
+        const double least = range.size() / std::max(1, mTickCount);
+        const double power = std::pow(10, std::floor(std::log10(least)));
+        for (const double step : {1.0, 2.0, 5.0})
+            if (step * power >= least) return step * power;
+        return 10 * power;
+    }
+};
+
 }  // namespace
 
 void CurvePlot::Private::applyLook(Curve& curve) {
@@ -90,13 +102,15 @@ void CurvePlot::Private::applyScales() {
             axis->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
         else if (text)
             axis->setTicker(QSharedPointer<TextTicker>::create(text));
+        else if (axis->orientation() == Qt::Horizontal)
+            axis->setTicker(QSharedPointer<StepTicker>::create());
         else
             axis->setTicker(QSharedPointer<QCPAxisTicker>::create());
         axis->ticker()->setTickCount(log ? 3 : 4);
     };
     for (auto& panel : panels) {
         apply(panel->x(), logX, {});
-        panel->x()->ticker()->setTickCount(6);
+        panel->x()->ticker()->setTickCount(8);
         apply(panel->y(CurveSide::Left), panel->log[0], panel->style.leftText);
         apply(panel->y(CurveSide::Right), panel->log[1], {});
     }
@@ -137,9 +151,10 @@ void CurvePlot::Private::fillLegend(int index, std::vector<PanelLegend::Entry>& 
                 entries.push_back({tr("smoothed"), textOf(*curve, mean), look.line, look.dash, false, false});
         } else {
             const double value = curve->style.kind == CurveKind::Mean && meaned ? mean : raw;
-            entries.push_back({curve->style.name, textOf(*curve, value), look.line,
-                               curve->style.kind == CurveKind::Ghost ? Qt::DotLine : look.dash, false,
-                               false});
+            const bool ghost = curve->style.kind == CurveKind::Ghost;
+            entries.push_back(
+                {curve->style.name, ghost && !std::isfinite(value * x) ? QString() : textOf(*curve, value),
+                 look.line, curve->style.kind == CurveKind::Ghost ? Qt::DotLine : look.dash, false, false});
         }
     }
     for (const auto& target : panel.lines->targets)
@@ -298,6 +313,11 @@ void CurvePlot::Private::draw() {
     for (int i = 0; i < static_cast<int>(panels.size()); ++i) {
         fitY(i, CurveSide::Left);
         fitY(i, CurveSide::Right);
+        // Labels need room: as many as there is.
+        const int room = at(i).rect->height() / std::max(1, canvas->fontMetrics().height() * 2);
+        for (const auto side : {CurveSide::Left, CurveSide::Right})
+            if (!at(i).log[static_cast<std::size_t>(side)])
+                at(i).y(side)->ticker()->setTickCount(std::clamp(room, 2, 5));
         at(i).overlay->sentence = i == 0 && !hasPoints() ? emptyText : QString();
         at(i).overlay->x = crosshair;
     }

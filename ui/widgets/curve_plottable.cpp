@@ -9,6 +9,12 @@ namespace tessera::ui {
 
 namespace {
 
+/// A single line needs more colour than a filled band does.
+QColor between(const QColor& band, const QColor& line) {
+    return QColor((band.red() * 2 + line.red()) / 3, (band.green() * 2 + line.green()) / 3,
+                  (band.blue() * 2 + line.blue()) / 3);
+}
+
 constexpr qsizetype kJoined = 300;  ///< most points of a line whose corners are joined
 
 }  // namespace
@@ -115,7 +121,7 @@ void CurvePlottable::draw(QCPPainter* painter) {
     auto begin = index.lowerBound(points, range.lower);
     auto end = index.lowerBound(points, std::nextafter(range.upper, INFINITY));
 
-    const QPen raw(m_look.band, 0), line(m_look.line, 2), plain(m_look.line, 0, Qt::DotLine);
+    const QPen line(m_look.line, 2), plain(m_look.line, 0, Qt::DotLine);
     const auto drawn = [&](bool mean, const QPen& pen, const std::vector<double>& edges) {
         if (edges.empty())
             drawPoints(painter, begin, end, mean, pen);
@@ -147,7 +153,7 @@ void CurvePlottable::draw(QCPPainter* painter) {
             break;
         case CurveKind::Noisy:
             if (edges.empty())
-                drawPoints(painter, begin, end, false, raw);
+                drawPoints(painter, begin, end, false, QPen(between(m_look.band, m_look.line), 0));
             else
                 drawBand(painter, edges);
             if (hasMean()) drawn(true, line, edges);

@@ -16,9 +16,9 @@ class DebiasedMean {
     double add(double x, double y) {
         if (std::isfinite(x) && std::isfinite(y)) {
             const double distance = x - m_x;
-            if (distance != m_distance) {
+            if (distance != m_distance && m_weight > 0) {
                 m_distance = distance;
-                m_decay = m_weight > 0 && m_length > 0 ? std::exp(-distance / m_length) : 0;
+                m_decay = m_length > 0 ? std::exp(-distance / m_length) : 0;
             }
             m_sum = m_decay * m_sum + y;
             m_weight = m_decay * m_weight + 1;

@@ -176,9 +176,11 @@ class CurvePlotTest : public QObject {
     }
 
     void theMeanIsTheDebiasedOne() {
-        auto x = ramp(700);
+        // Steps are counted from 1: the first distance, from nothing, must not pass for one between two
+        // steps.
+        auto x = ramp(700, 1);
         for (std::size_t i = 350; i < 700; ++i)
-            x[i] = 350 + 7.5 * static_cast<double>(i - 350);  // logged less often
+            x[i] = 351 + 7.5 * static_cast<double>(i - 350);  // logged less often
         auto y = noise(700, 3);
         y[200] = kNone;
         SeriesIndex index;
