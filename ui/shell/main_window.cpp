@@ -114,7 +114,7 @@ void MainWindow::makeLayout() {
     column->setSpacing(0);
     m_bannerBox = new QWidget(central);
     auto* box = new QHBoxLayout(m_bannerBox);
-    box->setContentsMargins(kGap * 2, kGap * 2, kGap * 2, 0);
+    box->setContentsMargins(kGap * 3, kGap * 2, kGap * 3, 0);
     m_banner = new Banner(m_bannerBox);
     box->addWidget(m_banner);
     m_bannerBox->hide();

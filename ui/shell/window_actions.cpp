@@ -171,7 +171,7 @@ void MainWindow::fillMenu(QMenu* menu, const QString& group) {
 QWidget* MainWindow::makeCorner() {
     auto* corner = new QWidget(this);
     auto* row = new QHBoxLayout(corner);
-    row->setContentsMargins(0, 1, kGap, 1);
+    row->setContentsMargins(0, 3, kGap, 3);
     row->setSpacing(kGap);
     const Actions& actions = m_workspace->actions();
     const QAction* palette = actions.action(QStringLiteral("view.window.palette"));

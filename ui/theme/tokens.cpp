@@ -112,7 +112,7 @@ QToolButton { border: 1px solid transparent; border-radius: 6px; padding: 4px; }
 QToolButton:hover { background: @hover; }
 QToolButton:pressed, QToolButton:checked { background: @selected; }
 QToolButton:focus { border-color: @accent; }
-QToolButton[look="search"] { background: @field; border: 1px solid @line; color: @muted; padding: 5px 10px; }
+QToolButton[look="search"] { background: @field; border: 1px solid @line; color: @muted; padding: 4px 10px; }
 QToolButton[look="search"]:hover, QToolButton[look="search"]:focus { border-color: @accent; }
 #rail { background: @surface; border: none; border-right: 1px solid @border; }
 #rail QToolButton { color: @muted; padding: 7px 4px 6px 4px; border-radius: 8px; }
