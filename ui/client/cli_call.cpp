@@ -1,9 +1,8 @@
 #include "ui/client/cli_call.h"
 
-#include <signal.h>
-
 #include <QCoreApplication>
 #include <QFileInfo>
+#include <csignal>
 
 #include "ui/client/sentences.h"
 
@@ -39,7 +38,8 @@ QString noProgramSentence() {
                      .arg(pathText(given));
 }
 
-CliCall::CliCall(const QStringList& arguments, QObject* parent) : QObject(parent), m_arguments(arguments) {
+CliCall::CliCall(QStringList arguments, QObject* parent)
+    : QObject(parent), m_arguments(std::move(arguments)) {
     m_arguments << QStringLiteral("--json");
     m_process.setStandardInputFile(QProcess::nullDevice());
     m_patience.setInterval(kPatienceMs);

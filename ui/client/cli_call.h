@@ -21,7 +21,7 @@ class CliCall : public QObject {
     Q_OBJECT
   public:
     /// `arguments` begin with the verb; --json is added.
-    explicit CliCall(const QStringList& arguments, QObject* parent = nullptr);
+    explicit CliCall(QStringList arguments, QObject* parent = nullptr);
     ~CliCall() override;
     void start();   ///< once; a second call while it runs does nothing
     void cancel();  ///< as Ctrl+C does; ends in failed() with an empty sentence
