@@ -44,16 +44,15 @@ bool goingOn(RunState state) {
     }
 }
 
-/// LibTorch's processor build is what there is: a card in the machine is not measured either, and said so.
+/// What the engine measures is the processor; a card in the machine is not measured either, and that is said.
 QString gpuSentence() {
     return QFileInfo::exists(QStringLiteral("/proc/driver/nvidia/version"))
                ? QObject::tr(
-                     "All figures are of the processor. What 2:4 gains on the graphics card is not measured "
-                     "here.")
+                     "All figures are of the processor: the speed of 2:4 on the GPU is not measured here.")
                : QObject::tr(
-                     "All figures are of the processor. This machine has no NVIDIA graphics card: what 2:4 "
-                     "gains "
-                     "on one is not measured here.");
+                     "All figures are of the processor. There is no NVIDIA GPU here, so the speed of 2:4 on "
+                     "GPUs "
+                     "is not measured.");
 }
 
 QString whereText(const SpeedMeasurement& speed) {
@@ -73,13 +72,6 @@ QString whereText(const SpeedMeasurement& speed) {
                       ? QObject::tr("1 thread")
                       : QObject::tr("%1 threads").arg(counts.join(QObject::tr(" and "))));
     return parts.join(QStringLiteral(" · "));
-}
-
-const DecodeSpeed* best(const SpeedMeasurement& speed) {
-    const DecodeSpeed* found = nullptr;
-    for (const auto& decode : speed.decode)
-        if (!found || decode.threads > found->threads) found = &decode;
-    return found;
 }
 
 }  // namespace
@@ -409,7 +401,7 @@ void BenchmarkPage::showVerdict() {
                                            : themedIcon(QStringLiteral("gauge"), &ThemeTokens::textMuted);
     m_sign->setPixmap(icon.pixmap(side, side));
 
-    const auto* decode = speed ? best(*speed) : nullptr;
+    const auto* decode = speed ? fastest(*speed) : nullptr;
     for (auto* figure : {m_speed, m_tokens, m_limit}) figure->setVisible(decode);
     if (decode) {
         const auto word = gainWord(decode->speedup, decode->low, decode->high);
@@ -418,8 +410,11 @@ void BenchmarkPage::showVerdict() {
             std::isfinite(decode->low)
                 ? tr("95 %: %1 to %2").arg(ratioText(decode->low), ratioText(decode->high))
                 : QString());
-        m_tokens->setValue(numberText(decode->sparseTokens, 3),
-                           tr("dense %1").arg(numberText(decode->denseTokens, 3)));
+        m_tokens->setValue(
+            numberText(decode->sparseTokens, 3),
+            tr("dense %1, %2")
+                .arg(numberText(decode->denseTokens, 3),
+                     decode->threads == 1 ? tr("1 thread") : tr("%1 threads").arg(decode->threads)));
         m_limit->setValue(ratioText(decode->limit), tr("by the bytes read"));
     }
     m_perplexity->setVisible(std::isfinite(facts.prunedPerplexity));

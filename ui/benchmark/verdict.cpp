@@ -71,7 +71,7 @@ QString manyThreadCounts(const std::vector<DecodeSpeed>& decodes) {
                : QStringLiteral("Decoding, held against dense, is %1.").arg(parts.join(QStringLiteral(", ")));
 }
 
-QString matrices(const std::vector<SpeedRow>& rows) {
+QString matricesText(const std::vector<SpeedRow>& rows) {
     int faster = 0, level = 0, slower = 0;
     const SpeedRow* worst = nullptr;
     for (const auto& row : rows) {
@@ -118,6 +118,19 @@ QString matrices(const std::vector<SpeedRow>& rows) {
     return parts.join(QStringLiteral(", ")) + QLatin1Char('.');
 }
 
+QString matrices(const SpeedMeasurement& speed) {
+    // At one number of threads: else every shape would count several times.
+    const auto* decode = fastest(speed);
+    const int threads = decode ? decode->threads : speed.sparse.empty() ? 0 : speed.sparse.back().threads;
+    std::vector<SpeedRow> rows;
+    for (const auto& row : speed.sparse)
+        if (row.threads == threads || (decode && speed.decode.size() == 1)) rows.push_back(row);
+    const auto where =
+        speed.decode.size() > 1 ? QStringLiteral("On %1: ").arg(threadsText(threads)) : QString();
+    const auto said = matricesText(rows);
+    return where.isEmpty() || said.isEmpty() ? said : where + said.left(1).toLower() + said.mid(1);
+}
+
 QString price(const VerdictFacts& facts) {
     const bool both = std::isfinite(facts.densePerplexity) && std::isfinite(facts.prunedPerplexity);
     QString text;
@@ -159,6 +172,16 @@ QString gainWord(double speedup, double low, double high) {
     }
 }
 
+const DecodeSpeed* fastest(const SpeedMeasurement& speed) {
+    const DecodeSpeed* found = nullptr;
+    const auto rate = [](const DecodeSpeed& decode) {
+        return std::isfinite(decode.sparseTokens) ? decode.sparseTokens : 0;
+    };
+    for (const auto& decode : speed.decode)
+        if (!found || rate(decode) > rate(*found)) found = &decode;
+    return found;
+}
+
 Gain verdictGain(const SpeedMeasurement& speed) {
     bool gain = false, loss = false, none = false;
     const auto take = [&](double ratio, double low, double high) {
@@ -183,7 +206,7 @@ QString verdictText(const VerdictFacts& facts) {
             sentences << oneThreadCount(decode.front());
         else if (!decode.empty())
             sentences << manyThreadCounts(decode);
-        sentences << matrices(facts.speed->sparse);
+        sentences << matrices(*facts.speed);
     }
     sentences << price(facts);
     if (!facts.speed) sentences << QStringLiteral("Its speed is not measured yet.");

@@ -23,6 +23,9 @@ struct VerdictFacts {
 
 /// One to three sentences: the speed first, then the matrices, then the price.
 QString verdictText(const VerdictFacts& facts);
+/// The number of threads that generates most: what one would use. nullptr where nothing was measured end to
+/// end.
+const DecodeSpeed* fastest(const SpeedMeasurement& speed);
 /// Of all that was measured end to end; of the matrices where nothing was.
 Gain verdictGain(const SpeedMeasurement& speed);
 

@@ -1,6 +1,7 @@
 #include "ui/compare/compare_page.h"
 
 #include <QAction>
+#include <QApplication>
 #include <QElapsedTimer>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -35,7 +36,9 @@ constexpr int kWideColumns = 200;  ///< characters that two charts side by side 
 }  // namespace
 
 ComparePage::ComparePage(Workspace& workspace, QWidget* parent)
-    : Page(workspace, parent), m_model(m_selection) {
+    : Page(workspace, parent),
+      m_selection(QString::fromStdString(workspace.runs().folder().string())),
+      m_model(m_selection) {
     m_pool.setMaxThreadCount(1);
     m_stack = new QStackedLayout(this);
     m_empty = new EmptyState(QStringLiteral("git-compare"), tr("Nothing to compare yet"), {}, this);
@@ -298,7 +301,13 @@ void ComparePage::showSettings() {
 void ComparePage::showState() {
     const auto& library = workspace().runs();
     const bool any = !m_model.runs().empty();
-    m_stack->setCurrentIndex(any ? 1 : 0);
+    if (const int index = any ? 1 : 0; index != m_stack->currentIndex()) {
+        const auto* focus = QApplication::focusWidget();
+        const bool ours = isVisible() && (!focus || isAncestorOf(focus));
+        m_stack->setCurrentIndex(index);
+        // What had the keyboard is out of sight.
+        if (ours) firstFocus()->setFocus();
+    }
     if (!any) {
         if (!library.loaded())
             m_empty->setText(tr("Looking for runs"), QString::fromStdString(library.folder().string()));

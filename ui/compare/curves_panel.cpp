@@ -82,8 +82,13 @@ CurvesPanel::CurvesPanel(RunsModel& model, RunSelection& selection, Actions& act
 
     m_plot = new CurvePlot(this);
     m_plot->setAccessibleName(tr("Loss and sparsity of the checked runs"));
-    m_plot->addPanel({tr("Loss, nats a token"), {}, 3, {}, {}});
-    m_plot->addPanel({tr("Sparsity, %"), {}, 2, {}, {}});
+    PanelStyle panel;
+    panel.left = tr("Loss, nats a token");
+    panel.stretch = 3;
+    m_plot->addPanel(panel);
+    panel.left = tr("Sparsity, %");
+    panel.stretch = 2;
+    m_plot->addPanel(panel);
     m_plot->setMinimumHeight(fontMetrics().height() * 11);
     m_plot->setFileName(QStringLiteral("runs-compared"));
     m_plot->bindActions(actions);

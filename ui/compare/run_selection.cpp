@@ -1,6 +1,7 @@
 #include "ui/compare/run_selection.h"
 
 #include <QSettings>
+#include <QUrl>
 #include <array>
 
 namespace tessera::ui {
@@ -8,9 +9,9 @@ namespace tessera::ui {
 namespace {
 
 constexpr int kAtFirst = 4;
-const QString kCheckedKey = QStringLiteral("compare/checked");
-const QString kSlotsKey = QStringLiteral("compare/colours");
-const QString kBaselineKey = QStringLiteral("compare/baseline");
+const QString kCheckedKey = QStringLiteral("/checked");
+const QString kSlotsKey = QStringLiteral("/colours");
+const QString kBaselineKey = QStringLiteral("/baseline");
 
 // Colours that some eyes take for each other have different dashes.
 constexpr std::array<Qt::PenStyle, RunSelection::kMost> kDashes = {
@@ -19,14 +20,15 @@ constexpr std::array<Qt::PenStyle, RunSelection::kMost> kDashes = {
 
 }  // namespace
 
-RunSelection::RunSelection(QObject* parent) : QObject(parent) {
+RunSelection::RunSelection(const QString& folder, QObject* parent)
+    : QObject(parent),
+      m_group(QStringLiteral("compare/") + QString::fromLatin1(QUrl::toPercentEncoding(folder))) {
     const QSettings settings;
-    m_checked = settings.value(kCheckedKey).toStringList();
-    m_baseline = settings.value(kBaselineKey).toString();
-    const auto kept = settings.value(kSlotsKey).toMap();
+    m_checked = settings.value(m_group + kCheckedKey).toStringList();
+    m_baseline = settings.value(m_group + kBaselineKey).toString();
+    const auto kept = settings.value(m_group + kSlotsKey).toMap();
     for (auto entry = kept.begin(); entry != kept.end(); ++entry)
         if (const int slot = entry.value().toInt(); slot >= 0 && slot < kMost) m_slots[entry.key()] = slot;
-    m_restored = settings.contains(kCheckedKey);
     // A file edited by hand may give one colour twice, or more runs than there are colours.
     QStringList checked;
     std::swap(checked, m_checked);
@@ -39,11 +41,11 @@ RunSelection::RunSelection(QObject* parent) : QObject(parent) {
 
 void RunSelection::save() const {
     QSettings settings;
-    settings.setValue(kCheckedKey, m_checked);
-    settings.setValue(kBaselineKey, m_baseline);
+    settings.setValue(m_group + kCheckedKey, m_checked);
+    settings.setValue(m_group + kBaselineKey, m_baseline);
     QVariantMap kept;
     for (auto entry = m_slots.begin(); entry != m_slots.end(); ++entry) kept[entry.key()] = entry.value();
-    settings.setValue(kSlotsKey, kept);
+    settings.setValue(m_group + kSlotsKey, kept);
 }
 
 int RunSelection::freeSlot(const QString& run) const {
@@ -103,15 +105,13 @@ Qt::PenStyle RunSelection::dash(int slot) {
 void RunSelection::setKnown(const QStringList& runs, const QStringList& finished) {
     const auto before = m_checked;
     const auto baselineBefore = m_baseline;
-    if (!m_restored && !finished.isEmpty()) {
-        m_restored = true;
+    m_checked.removeIf([&](const QString& run) { return !runs.contains(run); });
+    if (!m_chosen && m_checked.isEmpty())
         for (const auto& run : finished.mid(0, kAtFirst)) {
-            if (m_checked.contains(run)) continue;
             m_slots[run] = freeSlot(run);
             m_checked << run;
         }
-    }
-    m_checked.removeIf([&](const QString& run) { return !runs.contains(run); });
+    m_chosen |= !m_checked.isEmpty();
     for (const auto& run : m_slots.keys())
         if (!runs.contains(run)) m_slots.remove(run);
     if (!runs.contains(m_baseline)) m_baseline.clear();

@@ -18,7 +18,7 @@ class RunSelection : public QObject {
   public:
     static constexpr int kMost = 8;
 
-    explicit RunSelection(QObject* parent = nullptr);
+    explicit RunSelection(const QString& folder, QObject* parent = nullptr);
 
     const QStringList& checked() const { return m_checked; }  ///< in the order of checking
     bool isChecked(const QString& run) const { return m_checked.contains(run); }
@@ -37,7 +37,7 @@ class RunSelection : public QObject {
     static Qt::PenStyle dash(int slot);
 
     /// Which runs there are now: what was remembered of others is forgotten. The first time, the checked runs
-    /// are those of the last start, or the first four of `finished`.
+    /// are those of the last start, or, where none of them is left, the first four of `finished`.
     void setKnown(const QStringList& runs, const QStringList& finished);
 
   Q_SIGNALS:
@@ -50,10 +50,11 @@ class RunSelection : public QObject {
     void save() const;
     int freeSlot(const QString& run) const;
 
+    QString m_group;  ///< of the settings
     QStringList m_checked;
     QString m_baseline, m_highlighted;
     QMap<QString, int> m_slots;  ///< also of runs that were checked before
-    bool m_restored = false;
+    bool m_chosen = false;
 };
 
 }  // namespace tessera::ui

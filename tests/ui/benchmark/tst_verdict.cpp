@@ -23,12 +23,12 @@ DecodeSpeed decode(int threads, double speedup, double low, double high) {
     return made;
 }
 
-SpeedRow row(int rows, int cols, double speedup, double low, double high) {
+SpeedRow row(int rows, int cols, double speedup, double low, double high, int threads = 2) {
     SpeedRow made;
     made.kernel = "bitmap-60";
     made.rows = rows;
     made.cols = cols;
-    made.threads = 2;
+    made.threads = threads;
     made.speedup = speedup;
     made.low = low;
     made.high = high;
@@ -114,18 +114,21 @@ class VerdictTest : public QObject {
     void mixed() {
         SpeedMeasurement speed;
         speed.decode = {decode(1, 1.31, 1.2, 1.4), decode(2, 1.02, 0.9, 1.1), decode(4, 0.9, 0.85, 0.95)};
-        speed.sparse = {row(512, 256, 1.4, 1.3, 1.5), row(256, 256, 1.2, 0.8, 1.6),
-                        row(256, 704, 0.7, 0.6, 0.8)};
-        QCOMPARE(
-            verdictText(facts(&speed)),
-            "Decoding, held against dense, is faster (1.31x on 1 thread), without a gain (1.02x on 2 "
-            "threads), slower (0.90x on 4 threads). Of 3 matrix shapes 1 is faster, 1 shows no gain, 1 is "
-            "slower, at worst 0.70x at 256 × 704. " +
-                kPrice);
+        // The matrices at the number of threads that generates most; others are not counted as more shapes.
+        speed.sparse = {row(512, 256, 1.4, 1.3, 1.5, 1), row(256, 256, 1.2, 0.8, 1.6, 1),
+                        row(256, 704, 0.7, 0.6, 0.8, 1), row(512, 256, 0.4, 0.3, 0.5, 4)};
+        QCOMPARE(fastest(speed)->threads, 1);
+        QCOMPARE(verdictText(facts(&speed)),
+                 "Decoding, held against dense, is faster (1.31x on 1 thread), without a gain (1.02x on 2 "
+                 "threads), slower (0.90x on 4 threads). On 1 thread: of 3 matrix shapes 1 is faster, 1 "
+                 "shows no gain, 1 is "
+                 "slower, at worst 0.70x at 256 × 704. " +
+                     kPrice);
         QCOMPARE(int(verdictGain(speed)), int(Gain::Loss));
-        speed.sparse = {row(256, 256, 1.2, 0.8, 1.6), row(256, 704, 0.7, 0.6, 0.8)};
-        QVERIFY(verdictText(facts(&speed))
-                    .contains("Of 2 matrix shapes none is faster, 1 shows no gain, 1 is slower"));
+        speed.sparse = {row(256, 256, 1.2, 0.8, 1.6, 1), row(256, 704, 0.7, 0.6, 0.8, 1)};
+        QVERIFY(
+            verdictText(facts(&speed))
+                .contains("On 1 thread: of 2 matrix shapes none is faster, 1 shows no gain, 1 is slower"));
     }
 
     void perplexityInEveryDirection() {

@@ -332,7 +332,7 @@ class CompareNumbersTest : public QObject {
     void aRunKeepsItsColour() {
         QStringList runs;
         for (int i = 0; i < 12; ++i) runs << QStringLiteral("/runs/%1").arg(i);
-        RunSelection selection;
+        RunSelection selection("/runs");
         selection.setKnown(runs, runs.mid(2));
         QCOMPARE(selection.checked(), runs.mid(2, 4));  // the first time, the newest finished ones
         for (const auto& run : runs.mid(2, 4)) selection.setChecked(run, false);
@@ -354,8 +354,13 @@ class CompareNumbersTest : public QObject {
         QCOMPARE(selection.slot(runs[3]), third);
         selection.setBaseline(runs[3]);
 
+        // Another folder knows nothing of it.
+        RunSelection elsewhere("/other");
+        elsewhere.setKnown({"/other/1"}, {"/other/1"});
+        QCOMPARE(elsewhere.checked(), QStringList{"/other/1"});
+
         // Another start, and one of the runs is gone.
-        RunSelection again;
+        RunSelection again("/runs");
         const auto left = runs.mid(1);
         again.setKnown(left, left);
         QCOMPARE(again.slot(runs[3]), third);
@@ -365,6 +370,10 @@ class CompareNumbersTest : public QObject {
         again.setKnown({runs[7]}, {});
         QCOMPARE(again.baseline(), QString());
         QCOMPARE(again.checked(), QStringList{runs[7]});
+        // Nothing checked is a choice, as long as the window is open.
+        again.setChecked(runs[7], false);
+        again.setKnown(runs, runs);
+        QVERIFY(again.checked().isEmpty());
     }
 
     void eightSignsThatDiffer() {
@@ -379,7 +388,7 @@ class CompareNumbersTest : public QObject {
     }
 
     void tableTextSortingAndFilter() {
-        RunSelection selection;
+        RunSelection selection("/runs");
         RunsModel model(selection);
         auto magnitude = entry("magnitude50", result(20, 30));
         magnitude.summary.method = "magnitude";
@@ -429,7 +438,7 @@ class CompareNumbersTest : public QObject {
     }
 
     void rowsStayThemselvesWhenRunsCome() {
-        RunSelection selection;
+        RunSelection selection("/runs");
         RunsModel model(selection);
         const auto a = shared(entry("a", result(20, 25))), b = shared(entry("b", result(20, 26)));
         model.setRuns({a, b});
