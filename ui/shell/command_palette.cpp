@@ -98,15 +98,15 @@ int fuzzyScore(const QString& pattern, const QString& text) {
 CommandPalette::CommandPalette(const Actions& actions, std::function<void(QAction*)> run, QWidget* window)
     : Popup(window), m_actions(actions), m_run(std::move(run)) {
     setAccessibleName(tr("Command palette"));
-    auto* column = new QVBoxLayout(this);
+    auto* column = new QVBoxLayout(panel());
     column->setContentsMargins(kGap, kGap, kGap, kGap);
     column->setSpacing(kGap);
-    m_input = new QLineEdit(this);
+    m_input = new QLineEdit(panel());
     m_input->setPlaceholderText(tr("Type a few letters of what you want to do"));
     m_input->setAccessibleName(tr("Search actions"));
     m_input->setClearButtonEnabled(false);
     m_input->addAction(themedIcon(QStringLiteral("search")), QLineEdit::LeadingPosition);
-    m_list = new QListWidget(this);
+    m_list = new QListWidget(panel());
     m_list->setAccessibleName(tr("Actions"));
     m_list->setItemDelegate(new ActionDelegate(m_list));
     m_list->setFrameShape(QFrame::NoFrame);
@@ -120,7 +120,6 @@ CommandPalette::CommandPalette(const Actions& actions, std::function<void(QActio
     connect(m_input, &QLineEdit::textChanged, this, &CommandPalette::fill);
     connect(m_list, &QListWidget::itemClicked, this, &CommandPalette::take);
     fill({});
-    m_input->setFocus();
 }
 
 void CommandPalette::fill(const QString& pattern) {

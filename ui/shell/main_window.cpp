@@ -155,6 +155,7 @@ void MainWindow::makeNextPage() {
 void MainWindow::showPage(PageId id) {
     const bool other = id != m_page || !m_stack->currentWidget();
     Page* page = ensurePage(id);
+    if (other && m_popup) m_popup->close();
     m_page = id;
     m_stack->setCurrentWidget(page);
     m_rail->button(int(id))->setChecked(true);

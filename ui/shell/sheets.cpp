@@ -21,11 +21,11 @@ QLabel* keys(const QString& text, QWidget* parent) {
 // A heading, a scrolled content and a button that closes.
 QVBoxLayout* frame(Popup* sheet, const QString& title) {
     sheet->setAccessibleName(title);
-    auto* column = new QVBoxLayout(sheet);
+    auto* column = new QVBoxLayout(sheet->panel());
     column->setContentsMargins(kGap * 3, kGap * 2, kGap * 3, kGap * 2);
     column->setSpacing(kGap);
-    column->addWidget(heading(title, sheet));
-    auto* scroll = new QScrollArea(sheet);
+    column->addWidget(heading(title, sheet->panel()));
+    auto* scroll = new QScrollArea(sheet->panel());
     scroll->setWidgetResizable(true);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->setAccessibleName(title);
@@ -38,32 +38,39 @@ QVBoxLayout* frame(Popup* sheet, const QString& title) {
     scroll->viewport()->setAutoFillBackground(false);
     content->setAutoFillBackground(false);
     column->addWidget(scroll, 1);
-    auto* close = plainButton(QObject::tr("Close"), {}, sheet);
+    auto* close = plainButton(QObject::tr("Close"), {}, sheet->panel());
     QObject::connect(close, &QPushButton::clicked, sheet, &QWidget::close);
     column->addWidget(close, 0, Qt::AlignRight);
-    scroll->setFocus();
+    sheet->setFocusProxy(scroll);
     return lines;
 }
 
 }  // namespace
 
+QStringList actionGroups(const Actions& actions) {
+    QStringList groups = {QObject::tr("File"), QObject::tr("Run"), QObject::tr("View")};
+    const QString help = QObject::tr("Help");
+    for (const QAction* action : actions.all())
+        if (const QString group = actions.group(action); !groups.contains(group) && group != help)
+            groups << group;
+    return groups << help;
+}
+
 Popup* shortcutSheet(const Actions& actions, QWidget* window) {
     auto* sheet = new Popup(window);
     QVBoxLayout* lines = frame(sheet, QObject::tr("Keyboard shortcuts"));
-    QStringList groups;
-    for (const QAction* action : actions.all())
-        if (!groups.contains(actions.group(action))) groups << actions.group(action);
-    for (const QString& group : groups) {
+    for (const QString& group : actionGroups(actions)) {
         lines->addSpacing(kGap);
-        lines->addWidget(subheading(group, sheet));
+        lines->addWidget(subheading(group, sheet->panel()));
         auto* grid = new QGridLayout;
         grid->setVerticalSpacing(kGap / 2);
         grid->setColumnStretch(0, 1);
         int row = 0;
         for (const QAction* action : actions.all()) {
             if (actions.group(action) != group || action->shortcut().isEmpty()) continue;
-            grid->addWidget(body(action->text(), sheet), row, 0);
-            grid->addWidget(keys(action->shortcut().toString(QKeySequence::NativeText), sheet), row++, 1);
+            grid->addWidget(body(action->text(), sheet->panel()), row, 0);
+            grid->addWidget(keys(action->shortcut().toString(QKeySequence::NativeText), sheet->panel()),
+                            row++, 1);
         }
         lines->addLayout(grid);
     }
@@ -74,15 +81,15 @@ Popup* shortcutSheet(const Actions& actions, QWidget* window) {
 Popup* aboutSheet(QWidget* window) {
     auto* sheet = new Popup(window);
     QVBoxLayout* lines = frame(sheet, QObject::tr("Tessera %1").arg(QLatin1String(TESSERA_VERSION)));
-    const auto say = [&](const QString& text) { lines->addWidget(body(text, sheet)); };
+    const auto say = [&](const QString& text) { lines->addWidget(body(text, sheet->panel())); };
     say(QObject::tr("A workbench for learnable sparsity in language models: prune, watch, look, measure."));
     lines->addSpacing(kGap);
-    lines->addWidget(subheading(QObject::tr("Licence"), sheet));
+    lines->addWidget(subheading(QObject::tr("Licence"), sheet->panel()));
     say(QObject::tr(
         "GNU General Public License, version 3. It comes without any warranty; the file LICENSE says "
         "what that means."));
     lines->addSpacing(kGap);
-    lines->addWidget(subheading(QObject::tr("It stands on"), sheet));
+    lines->addWidget(subheading(QObject::tr("It stands on"), sheet->panel()));
     say(QObject::tr(
             "Qt %1 (LGPL), QCustomPlot (GPL), LibTorch (BSD), Highway (Apache 2.0), nlohmann/json (MIT) and "
             "CLI11 (BSD). The icons are Tabler Icons (MIT).")

@@ -24,7 +24,7 @@ namespace tessera::ui {
 
 namespace {
 
-constexpr QSize kPaletteSize(620, 420), kShortcutsSize(560, 640), kAboutSize(520, 420);
+constexpr QSize kPaletteSize(620, 420), kShortcutsSize(560, 640), kAboutSize(540, 330);
 
 const char* themeIcon(ThemeMode mode) {
     return mode == ThemeMode::Light ? "sun" : mode == ThemeMode::Dark ? "moon" : "device-desktop";
@@ -123,18 +123,12 @@ void MainWindow::makeMenus() {
 // is hidden.
 void MainWindow::updateMenus() {
     const Actions& actions = m_workspace->actions();
-    const QStringList order = {tr("File"), tr("Run"), tr("View")};
-    QStringList groups = order;
-    for (const QAction* action : actions.all())
-        if (!groups.contains(actions.group(action))) groups << actions.group(action);
-    groups.removeAll(tr("Help"));
-    groups << tr("Help");
     QHash<QString, bool> useful;
     for (const QAction* action : actions.all()) {
         const Page* owner = ownerOf(action);
         if (!owner || owner == pageWidget()) useful[actions.group(action)] = true;
     }
-    for (const QString& group : groups) {
+    for (const QString& group : actionGroups(actions)) {
         QMenu*& menu = m_menus[group];
         if (!menu) {
             menu = new QMenu(QLatin1Char('&') + group, this);

@@ -90,6 +90,8 @@ QMenu::item { padding: 5px 26px 5px 10px; border-radius: 5px; }
 QMenu::item:selected { background: @selected; color: @text; }
 QMenu::item:disabled { color: @disabled; }
 QMenu::icon { padding-left: 8px; }
+QMenu::icon:checked { background: @selected; border-radius: 4px; }
+#popup { background: @raised; border: 1px solid @line; border-radius: 12px; }
 QMenu::separator { height: 1px; background: @border; margin: 5px 8px; }
 QStatusBar { background: @surface; border-top: 1px solid @border; }
 QStatusBar::item { border: none; }

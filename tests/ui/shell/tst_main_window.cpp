@@ -301,9 +301,16 @@ class TestMainWindow : public QObject {
         QTRY_VERIFY(window->findChild<Popup*>());
         auto* popup = window->findChild<Popup*>();
         QVERIFY(popup->isVisible());
-        QVERIFY(window->geometry().contains(popup->geometry()));
+        QVERIFY(popup->rect().contains(popup->panel()->geometry()));
+        QWidget* before = window->pageWidget()->firstFocus();
+        QVERIFY(popup->isAncestorOf(QApplication::focusWidget()));
+        for (int i = 0; i < 5; ++i) {
+            QTest::keyClick(QApplication::focusWidget(), Qt::Key_Tab);
+            QVERIFY(popup->isAncestorOf(QApplication::focusWidget()));
+        }
         QTest::keyClick(popup->focusProxy(), Qt::Key_Escape);
         QTRY_VERIFY(!window->findChild<Popup*>());
+        QVERIFY(before->hasFocus() || before->isAncestorOf(QApplication::focusWidget()));
         QTest::keyClick(window.get(), Qt::Key_F1);
         QTRY_VERIFY(window->findChild<Popup*>());
         popup = window->findChild<Popup*>();
@@ -313,7 +320,15 @@ class TestMainWindow : public QObject {
             for (const auto* label : popup->findChildren<QLabel*>()) named |= label->text() == action->text();
             QVERIFY2(named, qPrintable(action->text()));
         }
-        popup->close();
+        QTest::keyClick(QApplication::focusWidget(), Qt::Key_Escape);
+        QTRY_VERIFY(!window->findChild<Popup*>());
+        // A press beside the panel closes it, one on the panel does not.
+        QTest::keyClick(window.get(), Qt::Key_F1, Qt::ShiftModifier);
+        QTRY_VERIFY(window->findChild<Popup*>());
+        popup = window->findChild<Popup*>();
+        QTest::mouseClick(popup, Qt::LeftButton, Qt::NoModifier, popup->panel()->geometry().center());
+        QVERIFY(popup->isVisible());
+        QTest::mouseClick(popup, Qt::LeftButton, Qt::NoModifier, QPoint(3, 3));
         QTRY_VERIFY(!window->findChild<Popup*>());
     }
 
