@@ -87,7 +87,8 @@ void ColourLegend::show(const HeatmapView& view) {
             break;
         case Colouring::Changed:
             if (navigator.level() < Level::Tile) {
-                bar(percentText(0, 0), percentText(range.high, 2) + QStringLiteral(" of weights changed"));
+                bar(percentText(0, 0), percentText(range.high, range.high < 0.001 ? 4 : 2) +
+                                           QStringLiteral(" of weights changed"));
             } else {
                 swatch(tokens.good, QStringLiteral("kept now, pruned before"));
                 swatch(tokens.bad, QStringLiteral("pruned now, kept before"));

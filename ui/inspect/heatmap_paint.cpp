@@ -88,12 +88,14 @@ void HeatmapView::paintEvent(QPaintEvent*) {
         cells.setRange(m_range);
         const MapOverlay overlay(m_data, m_navigator, m_look, tokens, font(), hasFocus());
         painter.save();
-        overlay.paintRulers(painter, m_painted, m_left, m_top);
         painter.setClipRect(area);
         painter.translate(area.topLeft());
         overlay.paint(painter, cells, m_painted);
         painter.restore();
-        if (m_navigator.level() != Level::Model && m_navigator.zoomedIn()) paintMinimap(painter);
+        overlay.paintRulers(painter, m_painted, m_left, m_top);
+        // Among printed values it would hide more than it tells, but on a large window.
+        const bool room = m_navigator.level() < Level::Group || area.width() >= kMinimapSide * 6;
+        if (m_navigator.level() != Level::Model && m_navigator.zoomedIn() && room) paintMinimap(painter);
     }
 }
 

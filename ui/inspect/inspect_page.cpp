@@ -92,15 +92,14 @@ void InspectPage::build() {
     below->addWidget(m_slider);
     inCard->addLayout(below);
 
-    auto* split = new QSplitter(Qt::Horizontal, m_content);
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(kGap * 2);
-    split->addWidget(card);
-    split->addWidget(m_panel);
-    split->setStretchFactor(0, 1);
-    split->setStretchFactor(1, 0);
-    split->setSizes({4000, m_panel->sizeHint().width()});
-    column->addWidget(split, 1);
+    m_split = new QSplitter(Qt::Horizontal, m_content);
+    m_split->setChildrenCollapsible(false);
+    m_split->setHandleWidth(kGap * 2);
+    m_split->addWidget(card);
+    m_split->addWidget(m_panel);
+    m_split->setStretchFactor(0, 1);
+    m_split->setStretchFactor(1, 0);
+    column->addWidget(m_split, 1);
 
     m_readOut = new QLabel(m_content);
     m_readOut->setTextFormat(Qt::PlainText);
@@ -261,6 +260,12 @@ void InspectPage::hideEvent(QHideEvent* event) {
     Page::hideEvent(event);
     for (auto* action : m_actions) action->setEnabled(false);
     m_slider->play(false);
+}
+
+void InspectPage::resizeEvent(QResizeEvent* event) {
+    Page::resizeEvent(event);
+    m_panel->setCompact(width() < fontMetrics().height() * 50);
+    m_split->setSizes({width(), m_panel->minimumWidth()});
 }
 
 void InspectPage::openCurrent() {

@@ -8,6 +8,7 @@
 
 class QComboBox;
 class QLabel;
+class QSplitter;
 class QStackedLayout;
 class QToolButton;
 
@@ -39,6 +40,7 @@ class InspectPage : public Page {
   protected:
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
   private:
     void build();
@@ -55,6 +57,7 @@ class InspectPage : public Page {
     void showChoices();
 
     QStackedLayout* m_stack;
+    QSplitter* m_split;
     QWidget* m_content;
     EmptyState* m_empty;
     Banner* m_banner;

@@ -95,7 +95,7 @@ void MapOverlay::paintModelText(QPainter& painter, const MapPainter& cells, cons
         if (m_look.colouring == Colouring::Changed) {
             if (!m_data.changes || m_data.changes->step != m_data.frame->step) continue;
             share = static_cast<double>(m_data.changes->changed[i]) / static_cast<double>(info.elements());
-            decimals = 2;
+            decimals = cells.range().high < 0.001 ? 4 : 2;
         }
         const QRectF cell(camera.toView(info.projection, info.block),
                           camera.toView(info.projection + 1, info.block + 1));
@@ -136,13 +136,16 @@ QRectF MapOverlay::tileRect(const Camera& camera) const {
 
 /// The tiles around the selected one step back.
 void MapOverlay::paintSurroundings(QPainter& painter, const Camera& camera) const {
-    const QRectF view(QPointF(0, 0), m_navigator.viewport());
+    const auto& info = m_navigator.matrix();
+    const auto view = QRectF(camera.toView(0, 0),
+                             camera.toView(static_cast<double>(info.cols), static_cast<double>(info.rows)))
+                          .intersected(QRectF(QPointF(0, 0), m_navigator.viewport()));
     const auto tile = tileRect(camera).intersected(view);
     const auto veil = faded(m_tokens.raised, m_tokens.dark ? 0.55 : 0.6);
     if (tile.isEmpty()) return;
     painter.fillRect(QRectF(view.topLeft(), QPointF(view.right(), tile.top())), veil);
-    painter.fillRect(QRectF(QPointF(0, tile.bottom()), view.bottomRight()), veil);
-    painter.fillRect(QRectF(QPointF(0, tile.top()), tile.bottomLeft()), veil);
+    painter.fillRect(QRectF(QPointF(view.left(), tile.bottom()), view.bottomRight()), veil);
+    painter.fillRect(QRectF(QPointF(view.left(), tile.top()), tile.bottomLeft()), veil);
     painter.fillRect(QRectF(tile.topRight(), QPointF(view.right(), tile.bottom())), veil);
 }
 

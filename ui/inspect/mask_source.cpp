@@ -125,13 +125,13 @@ QStringList MaskSource::takeProblems() {
 }
 
 std::vector<std::int64_t> MaskSource::steps() {
-    m_steps.clear();
     if (!m_run || !m_structure) return m_steps;
     std::error_code none;
     if (!fs::is_directory(m_run->path(), none)) {
         say(QStringLiteral("The run's folder is gone; what was read of it stays."));
         return m_steps;
     }
+    m_steps.clear();
     m_steps = stepsIn(m_run->path() / "maps", ".bin");
     for (const auto step : stepsIn(m_run->path() / "snapshots", ".npz")) m_steps.push_back(step);
     if (m_steps.empty() && fs::exists(m_run->masksPath())) m_steps.push_back(0);

@@ -291,15 +291,26 @@ void MatrixPanel::setStructure(StructurePtr structure) {
     m_selecting = false;
 }
 
+/// As wide as the figures are, so that no column is cut off.
+void MatrixPanel::fitWidth() {
+    int width = m_table->verticalScrollBar()->sizeHint().width() + 2 * m_table->frameWidth() + kGap;
+    for (int column = 0; column < MatrixTableModel::kColumns; ++column)
+        if (!m_table->isColumnHidden(column))
+            width += std::max(m_table->horizontalHeader()->sectionSizeHint(column),
+                              static_cast<QAbstractItemView*>(m_table)->sizeHintForColumn(column));
+    setMinimumWidth(width);
+}
+
+void MatrixPanel::setCompact(bool on) {
+    if (m_table->isColumnHidden(MatrixTableModel::kShape) == on) return;
+    m_table->setColumnHidden(MatrixTableModel::kShape, on);
+    fitWidth();
+}
+
 void MatrixPanel::setFrame(FramePtr frame) {
     m_model->setFrame(frame);
     if (!m_structure || !frame) return;
-    // As wide as the figures are, so that no column is cut off.
-    int width = m_table->verticalScrollBar()->sizeHint().width() + 2 * m_table->frameWidth() + kGap;
-    for (int column = 0; column < MatrixTableModel::kColumns; ++column)
-        width += std::max(m_table->horizontalHeader()->sectionSizeHint(column),
-                          static_cast<QAbstractItemView*>(m_table)->sizeHintForColumn(column));
-    setMinimumWidth(width);
+    fitWidth();
     std::vector<std::int64_t> keptBlock(static_cast<std::size_t>(m_structure->blocks)), sizeBlock = keptBlock;
     std::vector<std::int64_t> keptKind(static_cast<std::size_t>(m_structure->projections.size())),
         sizeKind = keptKind;

@@ -73,6 +73,8 @@ class MatrixPanel : public QWidget {
     void setStructure(StructurePtr structure);
     void setFrame(FramePtr frame);
     void select(int matrix);
+    /// Leaves the shapes out where there is little room.
+    void setCompact(bool on);
     QTableView& table() const { return *m_table; }
 
   Q_SIGNALS:
@@ -80,6 +82,7 @@ class MatrixPanel : public QWidget {
     void activated(int matrix);  ///< Enter or a double click
 
   private:
+    void fitWidth();
     void chooseIn(int block, int projection);
 
     StructurePtr m_structure;

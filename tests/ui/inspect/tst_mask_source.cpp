@@ -1,6 +1,7 @@
 #include <QTest>
 #include <fstream>
 
+#include "core/session/model_catalogue.h"
 #include "ui/inspect/mask_source.h"
 #include "ui/inspect/run_fixture.h"
 
@@ -14,6 +15,7 @@ class MaskSourceTest : public QObject {
     void init();
     void readsStepsFramesAndMasks();
     void weightsAreTheModelsOwn();
+    void quantisedWeightsAreReadInTheirBlocks();
     void aModelWithoutARunIsAllKept();
     void changesAreCountedAgainstTheStepBefore();
     void gatesAreTheProbabilitiesOfTheCheckpoint();
@@ -93,6 +95,34 @@ void MaskSourceTest::weightsAreTheModelsOwn() {
                     QCOMPARE(values->weight(r, c), all[static_cast<std::size_t>(r * matrixInfo.cols + c)]);
         }
         QVERIFY(!source.values(matrix, rows, 0));
+    }
+}
+
+void MaskSourceTest::quantisedWeightsAreReadInTheirBlocks() {
+    const auto known = catalogueModel("smollm2-135m");
+    if (!known.installed()) QSKIP("needs the quantised model of the catalogue");
+    const auto model = ModelFiles::open(known.path());
+    // Tiles of 80 columns begin and end inside the blocks of 32; the rows of q are stored in another order.
+    const auto matrix = prunableMatrices(model.config()).front();
+    const auto run = RunDirectory::create(
+        this->run(),
+        ExperimentSpec::fromJson({{"model", known.path().string()}, {"method", "wanda"}, {"sparsity", 0.5}}),
+        Json::object());
+    const auto mask = fixture::randomMask(matrix.rows, matrix.cols, 0.5, 1);
+    writeTileMap(run.mapPath(0),
+                 TileMap{{tilesOf(matrix.name, mask, fixture::kTileRows, fixture::kTileCols)}});
+    MaskSource source(this->run(), {});
+    source.steps();
+    const auto& tensor = model.tensors().at(matrix.name);
+    QVERIFY(dtypeBlock(tensor.dtype) > 1);
+    std::vector<float> all(static_cast<std::size_t>(tensor.elements()));
+    model.tensors().readF32(tensor, 0, all);
+    for (const auto& [tileRow, tileCol] : {std::pair<std::int64_t, std::int64_t>{0, 0}, {3, 2}, {11, 7}}) {
+        const auto values = source.values(0, tileRow, tileCol);
+        QVERIFY(values && !values->weights.empty());
+        for (auto r = values->top; r < values->top + values->rows; ++r)
+            for (auto c = values->left; c < values->left + values->cols; ++c)
+                QCOMPARE(values->weight(r, c), all[static_cast<std::size_t>(r * matrix.cols + c)]);
     }
 }
 
