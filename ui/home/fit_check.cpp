@@ -35,12 +35,12 @@ FitCheck::Fit FitCheck::of(const QString& model) const {
     if (!known.problem.isEmpty()) return {Verdict::Failed, known.problem};
     const auto need = bytesText(static_cast<double>(known.bytes)),
                have = bytesText(static_cast<double>(m_available));
-    if (m_available == 0) return {Verdict::Unknown, tr("Needs %1 of memory").arg(need)};
+    if (m_available == 0) return {Verdict::Unknown, tr("LEAP needs %1 of memory").arg(need)};
     if (known.bytes > m_available)
-        return {Verdict::TooLarge, tr("Too large here: needs %1, %2 free").arg(need, have)};
+        return {Verdict::TooLarge, tr("Too large here: LEAP needs %1, %2 free").arg(need, have)};
     if (static_cast<double>(known.bytes) > kTight * static_cast<double>(m_available))
-        return {Verdict::Tight, tr("Just fits: needs %1 of %2 free").arg(need, have)};
-    return {Verdict::Fits, tr("Fits: needs %1 of %2 free").arg(need, have)};
+        return {Verdict::Tight, tr("Just fits: LEAP needs %1 of %2 free").arg(need, have)};
+    return {Verdict::Fits, tr("Fits: LEAP needs %1 of %2 free").arg(need, have)};
 }
 
 void FitCheck::want(const QString& model) {

@@ -66,9 +66,13 @@ QWidget* HomePage::makeModels() {
     words->addWidget(heading(tr("Models"), part));
     m_hint = muted({}, part);
     words->addWidget(m_hint);
-    auto* open = plainButton(tr("Open a model"), QStringLiteral("folder-open"), part);
+    auto* open = plainButton(tr("Open folder or GGUF..."), QStringLiteral("folder-open"), part);
     open->setObjectName(QStringLiteral("openModel"));
     open->setToolTip(tr("A Hugging Face folder or a .gguf file; both can be dropped here, too"));
+    open->setStyleSheet(
+        QStringLiteral("QPushButton { padding-right: 30px; } QPushButton::menu-indicator { image: "
+                       "url(:/icons/control-down.svg); width: 14px; height: 14px; "
+                       "subcontrol-origin: padding; subcontrol-position: right center; right: 10px; }"));
     auto* menu = new QMenu(open);
     open->setMenu(menu);
     m_primary = primaryButton({}, part);
@@ -106,7 +110,7 @@ QWidget* HomePage::makeRuns() {
     head->addLayout(words, 1);
     head->addWidget(m_all, 0, Qt::AlignVCenter);
     if (auto* action = workspace().actions().action(QStringLiteral("file.open"))) {
-        auto* open = plainButton(tr("Open a run folder"), QStringLiteral("folder-open"), part);
+        auto* open = plainButton(tr("Open run folder..."), QStringLiteral("folder-open"), part);
         open->setToolTip(action->toolTip());
         connect(open, &QPushButton::clicked, action, &QAction::trigger);
         head->addWidget(open, 0, Qt::AlignVCenter);

@@ -33,6 +33,12 @@ class ModelCard::ElidedText : public QWidget {
         m_colour = colour;
         update();
     }
+    /// A dot in front: a state in one glance, which the words say, too. Lines that are not needed are left
+    /// out above and below alike.
+    void setDot(QColor ThemeTokens::*colour) {
+        m_dot = colour;
+        update();
+    }
     QSize sizeHint() const override {
         return {fontMetrics().averageCharWidth() * 20, fontMetrics().lineSpacing() * m_lines};
     }
@@ -41,75 +47,61 @@ class ModelCard::ElidedText : public QWidget {
   protected:
     void paintEvent(QPaintEvent*) override {
         QPainter painter(this);
-        painter.setPen(Theme::instance().tokens().*m_colour);
+        const auto& t = Theme::instance().tokens();
         const auto metrics = fontMetrics();
-        QString left = m_text;
-        for (int line = 0; line < m_lines && !left.isEmpty(); ++line) {
-            QString shown;
-            if (line + 1 == m_lines) {
-                shown = metrics.elidedText(left, Qt::ElideRight, width());
-                left.clear();
-            } else {
-                const auto end = breakAt(left);
-                shown = left.left(end).trimmed();
-                left = left.mid(end).trimmed();
-            }
-            painter.drawText(0, line * metrics.lineSpacing() + metrics.ascent(), shown);
+        const auto lines = broken();
+        const int height = metrics.lineSpacing();
+        const int top = m_dot ? (m_lines - static_cast<int>(lines.size())) * height / 2 : 0;
+        if (m_dot) {
+            painter.setRenderHint(QPainter::Antialiasing);
+            painter.setPen(Qt::NoPen);
+            painter.setBrush(t.*m_dot);
+            const double side = height * 0.4;
+            painter.drawEllipse(QRectF(0, top + (height - side) / 2, side, side));
         }
+        painter.setPen(t.*m_colour);
+        for (qsizetype i = 0; i < lines.size(); ++i)
+            painter.drawText(indent(), top + static_cast<int>(i) * height + metrics.ascent(), lines[i]);
     }
 
   private:
+    int indent() const { return m_dot ? fontMetrics().lineSpacing() * 3 / 4 : 0; }
+    int room() const { return width() - indent(); }
+    QStringList broken() const {
+        QStringList lines;
+        for (QString left = m_text; !left.isEmpty();) {
+            if (lines.size() + 1 == m_lines) {
+                lines << fontMetrics().elidedText(left, Qt::ElideRight, room());
+                break;
+            }
+            const auto end = breakAt(left);
+            lines << left.left(end).trimmed();
+            left = left.mid(end).trimmed();
+        }
+        return lines;
+    }
     /// Where the first line of a text ends: at the last space that leaves it within the width.
     qsizetype breakAt(const QString& text) const {
         const auto metrics = fontMetrics();
-        if (metrics.horizontalAdvance(text) <= width()) return text.size();
+        if (metrics.horizontalAdvance(text) <= room()) return text.size();
         qsizetype end = 0;
         for (qsizetype space = text.indexOf(QLatin1Char(' ')); space >= 0;
              space = text.indexOf(QLatin1Char(' '), space + 1)) {
-            if (metrics.horizontalAdvance(text.left(space)) > width()) break;
+            if (metrics.horizontalAdvance(text.left(space)) > room()) break;
             end = space;
         }
         if (end > 0) return end;
         // One long word, as a path is.
         end = text.size();
-        while (end > 1 && metrics.horizontalAdvance(text.left(end)) > width()) --end;
+        while (end > 1 && metrics.horizontalAdvance(text.left(end)) > room()) --end;
         return end;
     }
 
     QString m_text;
     int m_lines;
     QColor ThemeTokens::*m_colour;
+    QColor ThemeTokens::*m_dot = nullptr;
 };
-
-namespace {
-
-/// The state of the fit in one glance; the words beside it say the same.
-class Dot : public QWidget {
-  public:
-    explicit Dot(QWidget* parent) : QWidget(parent) {
-        setAttribute(Qt::WA_TransparentForMouseEvents);
-        setFixedSize(fontMetrics().height() * 2 / 3, fontMetrics().height());
-    }
-    void setColour(QColor ThemeTokens::*colour) {
-        m_colour = colour;
-        update();
-    }
-
-  protected:
-    void paintEvent(QPaintEvent*) override {
-        QPainter painter(this);
-        painter.setRenderHint(QPainter::Antialiasing);
-        painter.setPen(Qt::NoPen);
-        painter.setBrush(Theme::instance().tokens().*m_colour);
-        const double side = fontMetrics().height() * 0.42;
-        painter.drawEllipse(QRectF(0, (height() - side) / 2, side, side));
-    }
-
-  private:
-    QColor ThemeTokens::*m_colour = &ThemeTokens::textMuted;
-};
-
-}  // namespace
 
 ModelCard::ModelCard(QWidget* parent) : QRadioButton(parent) {
     setCursor(Qt::PointingHandCursor);
@@ -124,7 +116,7 @@ ModelCard::ModelCard(QWidget* parent) : QRadioButton(parent) {
     m_source = new ElidedText(1, &ThemeTokens::textMuted, this);
     m_licence = new ElidedText(2, &ThemeTokens::textMuted, this);
     m_fit = new ElidedText(2, &ThemeTokens::text, this);
-    m_fitDot = new Dot(this);
+    m_fit->setDot(&ThemeTokens::textMuted);
     m_bar = new QProgressBar(this);
     m_bar->setTextVisible(false);
     m_bar->setFixedHeight(6);
@@ -155,11 +147,10 @@ ModelCard::ModelCard(QWidget* parent) : QRadioButton(parent) {
     fitText->setSpacing(kGap / 2);
     fitText->addWidget(m_fit);
     fitText->addWidget(m_bar);
-    foot->addWidget(m_fitDot, 0, Qt::AlignTop);
     foot->addLayout(fitText, 1);
     for (auto* button : {m_get, m_cancel, m_remove}) {
         foot->addSpacing(button == m_get ? kGap : 0);
-        foot->addWidget(button, 0, Qt::AlignBottom);
+        foot->addWidget(button, 0, Qt::AlignVCenter);
     }
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(kGap * 2, kGap * 2, kGap * 2, kGap * 2);
@@ -176,7 +167,7 @@ QSize ModelCard::sizeHint() const {
     const int lines = metrics.lineSpacing();
     return {metrics.averageCharWidth() * 44, kGap * 6 + std::max(m_mosaic->height(), lines * 7 / 2) +
                                                  lines * 2 +
-                                                 std::max(m_get->sizeHint().height(), lines * 2 + 10) + kGap};
+                                                 std::max(m_get->sizeHint().height(), lines * 2 + 10)};
 }
 
 QString ModelCard::fitText() const {
@@ -237,7 +228,7 @@ void ModelCard::showFit(const FitCheck::Fit& fit) {
     if (verdict == Verdict::Fits) colour = &ThemeTokens::good;
     if (verdict == Verdict::Tight) colour = &ThemeTokens::warning;
     if (verdict == Verdict::TooLarge || verdict == Verdict::Failed) colour = &ThemeTokens::bad;
-    static_cast<Dot*>(m_fitDot)->setColour(colour);
+    m_fit->setDot(colour);
     m_fit->setColour(verdict == Verdict::Failed || verdict == Verdict::TooLarge ? &ThemeTokens::bad
                      : verdict == Verdict::Fits || verdict == Verdict::Tight    ? &ThemeTokens::text
                                                                                 : &ThemeTokens::textMuted);
@@ -261,11 +252,11 @@ void ModelCard::showDownload(const Download& download) {
                        : download.done < download.total
                            ? tr("%1 of %2").arg(bytesText(download.done), bytesText(download.total))
                            : tr("Checking what was downloaded…"));
-        static_cast<Dot*>(m_fitDot)->setColour(&ThemeTokens::accent);
+        m_fit->setDot(&ThemeTokens::accent);
     } else if (missing && !download.problem.isEmpty()) {
         m_fit->setText(download.problem);
         m_fit->setColour(&ThemeTokens::bad);
-        static_cast<Dot*>(m_fitDot)->setColour(&ThemeTokens::bad);
+        m_fit->setDot(&ThemeTokens::bad);
     }
     m_fit->setToolTip(m_fit->text());
 }

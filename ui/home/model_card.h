@@ -56,7 +56,6 @@ class ModelCard : public QRadioButton {
     ModelEntry m_model;
     Mosaic* m_mosaic;
     ElidedText *m_title, *m_size, *m_licence, *m_source, *m_fit;
-    QWidget* m_fitDot;
     QProgressBar* m_bar;
     QPushButton *m_get, *m_cancel, *m_remove;
 };

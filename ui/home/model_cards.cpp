@@ -15,9 +15,7 @@ constexpr int kBetween = kGap * 2, kMostColumns = 4;
 }  // namespace
 
 ModelCards::ModelCards(ModelLibrary& models, QWidget* parent) : QWidget(parent), m_models(models) {
-    QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    policy.setHeightForWidth(true);
-    setSizePolicy(policy);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     setAccessibleName(tr("Models"));
     connect(&models, &ModelLibrary::changed, this, &ModelCards::rebuild);
     connect(&m_fits, &FitCheck::changed, this, &ModelCards::refresh);
@@ -127,15 +125,14 @@ int ModelCards::columnsIn(int width) const {
     return std::clamp((width + kBetween) / (least + kBetween), 1, kMostColumns);
 }
 
-int ModelCards::heightForWidth(int width) const {
+int ModelCards::heightIn(int width) const {
     if (m_cards.empty()) return 0;
     const int columns = columnsIn(width), rows = (static_cast<int>(m_cards.size()) + columns - 1) / columns;
     return rows * m_cards.front()->sizeHint().height() + (rows - 1) * kBetween;
 }
 
 QSize ModelCards::sizeHint() const {
-    return {m_cards.empty() ? 0 : m_cards.front()->sizeHint().width() * 2 + kBetween,
-            heightForWidth(width())};
+    return {m_cards.empty() ? 0 : m_cards.front()->sizeHint().width() * 2 + kBetween, heightIn(width())};
 }
 
 QSize ModelCards::minimumSizeHint() const {
@@ -148,6 +145,8 @@ void ModelCards::resizeEvent(QResizeEvent* event) {
 }
 
 void ModelCards::arrange() {
+    // Not by Qt's height for width, which makes room for the narrowest width wherever it scrolls.
+    if (const int height = heightIn(width()); height != minimumHeight()) setFixedHeight(height);
     if (m_cards.empty()) return;
     // Never wider than a card reads well: three in a row keep their width where there are two.
     const int columns = columnsIn(width()), shown = std::max(columns, 2);

@@ -31,8 +31,6 @@ class ModelCards : public QWidget {
     /// Whether models are asked about: not before the page is looked at.
     void beginChecks();
 
-    bool hasHeightForWidth() const override { return true; }
-    int heightForWidth(int width) const override;
     QSize sizeHint() const override;
     QSize minimumSizeHint() const override;
 
@@ -48,6 +46,7 @@ class ModelCards : public QWidget {
     void refresh();
     void arrange();
     int columnsIn(int width) const;
+    int heightIn(int width) const;
     ModelCard* makeCard();
 
     ModelLibrary& m_models;

@@ -99,7 +99,7 @@ class CellDelegate : public QStyledItemDelegate {
         painter->setPen(t.textMuted);
         painter->drawText(
             area.left(), top + metrics.lineSpacing() + metrics.ascent(),
-            metrics.elidedText(index.data(RecentRuns::NoteRole).toString(), Qt::ElideMiddle, area.width()));
+            metrics.elidedText(index.data(RecentRuns::NoteRole).toString(), Qt::ElideRight, area.width()));
     }
 
     static void paintState(QPainter* painter, const QStyleOptionViewItem& option, const QRect& area,
@@ -177,6 +177,7 @@ RecentRunsTable::RecentRunsTable(RecentRuns& runs, QWidget* parent) : QTableView
     verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     verticalHeader()->setDefaultSectionSize(fontMetrics().lineSpacing() * 2 + kGap * 2);
     auto* header = horizontalHeader();
+    header->setStyleSheet(QStringLiteral("QHeaderView::section { padding: 6px %1px; }").arg(kSide));
     header->setHighlightSections(false);
     header->setSectionsClickable(false);
     header->setSectionResizeMode(QHeaderView::Fixed);
@@ -224,9 +225,7 @@ void RecentRunsTable::placeButtons() {
 }
 
 QSize RecentRunsTable::sizeHint() const {
-    const int rows = std::clamp(m_runs.rowCount(), 1, 8);
-    return {fontMetrics().averageCharWidth() * 110,
-            horizontalHeader()->sizeHint().height() + rows * verticalHeader()->defaultSectionSize() + 4};
+    return minimumSizeHint();
 }
 
 QSize RecentRunsTable::minimumSizeHint() const {
@@ -258,9 +257,15 @@ void RecentRunsTable::placeColumns() {
             widths[column] = 0;
         }
     } else {
-        const int wider = std::min(left / 4, metrics.averageCharWidth() * 20);
-        widths[RecentRuns::Loss] += wider;
-        left -= wider;
+        // Wide windows widen the name and the loss as far as they read well, then all columns alike.
+        const int loss = std::min(left / 4, metrics.averageCharWidth() * 26);
+        widths[RecentRuns::Loss] += loss;
+        left -= loss;
+        const int rest = std::max(0, left - metrics.averageCharWidth() * 56);
+        for (const auto column :
+             {RecentRuns::State, RecentRuns::Sparsity, RecentRuns::Perplexity, RecentRuns::Age})
+            widths[column] += rest / 5;
+        left -= rest / 5 * 4;
     }
     widths[RecentRuns::Run] = std::max(left, least);
     for (int column = 0; column < RecentRuns::kColumns; ++column) {

@@ -47,11 +47,15 @@ PlaygroundPage::PlaygroundPage(Workspace& workspace, QWidget* parent) : Page(wor
               this));
     column->addLayout(words);
     column->addWidget(makePrompt());
-    m_verdict = body({}, this);
-    m_verdict->setAccessibleName(tr("Comparison"));
     m_busyNote =
         muted(tr("A run is under way: speeds measured now are lower than those of models alone."), this);
-    column->addWidget(m_busyNote);
+    m_verdict = body({}, this);
+    m_verdict->setObjectName(QStringLiteral("verdict"));
+    auto* said = new QVBoxLayout;
+    said->setSpacing(2);
+    said->addWidget(m_verdict);
+    said->addWidget(m_busyNote);
+    column->addLayout(said);
     m_left = new TextColumn(tr("Dense"), QStringLiteral("box"), this);
     m_right = new TextColumn(tr("Pruned"), QStringLiteral("layout-grid"), this);
     m_right->emptyState().addButton(tr("Prune a model"), [this] { this->workspace().goTo(PageId::Home); });
@@ -60,7 +64,6 @@ PlaygroundPage::PlaygroundPage(Workspace& workspace, QWidget* parent) : Page(wor
     sides->addWidget(m_left, 1);
     sides->addWidget(m_right, 1);
     column->addLayout(sides, 1);
-    column->addWidget(m_verdict);
 
     makeActions();
     connect(&m_generation, &Generation::changed, this, &PlaygroundPage::updateTexts);
@@ -248,7 +251,11 @@ QString PlaygroundPage::verdict() const {
     using State = TextSide::State;
     if (sides.size() < 2 || sides[1].state < State::Writing || sides[1].state == State::Failed ||
         sides[0].state == State::Failed || sides[1].tokens.isEmpty())
-        return {};
+        return !m_pruned.isEmpty()
+                   ? tr("Press Ctrl+Enter: the first word in which the two texts part is marked in both.")
+               : sides.isEmpty()
+                   ? tr("Press Ctrl+Enter to let the dense model go on with the text.")
+                   : tr("The dense model alone: the model of a finished run is compared with it.");
     QStringList said;
     const auto apart = m_generation.divergence();
     if (!apart)

@@ -2,11 +2,13 @@
 
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPainter>
 #include <QPlainTextEdit>
 #include <QScrollBar>
 #include <QStackedLayout>
 #include <QTextBlock>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/basics.h"
@@ -14,6 +16,21 @@
 namespace tessera::ui {
 
 using State = TextSide::State;
+
+namespace {
+
+/// A thin line between what was written and what it took.
+class Rule : public QWidget {
+  public:
+    explicit Rule(QWidget* parent) : QWidget(parent) { setFixedHeight(1); }
+
+  protected:
+    void paintEvent(QPaintEvent*) override {
+        QPainter(this).fillRect(rect(), Theme::instance().tokens().border);
+    }
+};
+
+}  // namespace
 
 TextColumn::TextColumn(const QString& role, const QString& emptyIcon, QWidget* parent)
     : QWidget(parent), m_role(role) {
@@ -41,7 +58,13 @@ TextColumn::TextColumn(const QString& role, const QString& emptyIcon, QWidget* p
     m_text->setFrameShape(QFrame::NoFrame);
     m_text->setTabChangesFocus(true);
     m_text->setAccessibleName(tr("Text of the %1 model").arg(role.toLower()));
-    m_text->document()->setDocumentMargin(kGap);
+    // On the card itself, in line with its title.
+    m_text->setStyleSheet(
+        QStringLiteral("QPlainTextEdit { border: none; background: transparent; padding: 0; }"));
+    m_text->document()->setDocumentMargin(0);
+    QFont reading = m_text->font();
+    reading.setPointSizeF(reading.pointSizeF() * 1.08);
+    m_text->setFont(reading);
     auto* figures = new QHBoxLayout;
     figures->setSpacing(kGap * 4);
     m_speed = new KeyFigure(tr("tokens a second"), content);
@@ -53,6 +76,7 @@ TextColumn::TextColumn(const QString& role, const QString& emptyIcon, QWidget* p
     m_kernel->setAccessibleName(tr("Kernel that ran"));
     column->addLayout(head);
     column->addWidget(m_text, 1);
+    column->addWidget(new Rule(content));
     column->addLayout(figures);
     column->addWidget(m_kernel);
     m_empty = new EmptyState(emptyIcon, {}, {}, card);
@@ -103,20 +127,17 @@ void TextColumn::mark() {
     QList<QTextEdit::ExtraSelection> marks;
     if (m_from >= 0) {
         const auto& t = Theme::instance().tokens();
-        QTextEdit::ExtraSelection first, rest;
-        QColor strong = t.warning, faint = t.warning;
-        strong.setAlphaF(t.dark ? 0.45f : 0.32f);
-        faint.setAlphaF(t.dark ? 0.12f : 0.08f);
+        QTextEdit::ExtraSelection first;
+        QColor back = t.warning;
+        back.setAlphaF(t.dark ? 0.40f : 0.26f);
         // The document counts as m_shown does: a line end is one character in both.
-        rest.cursor = QTextCursor(m_text->document());
-        rest.cursor.setPosition(static_cast<int>(m_to));
-        rest.cursor.movePosition(QTextCursor::End, QTextCursor::KeepAnchor);
-        rest.format.setBackground(faint);
+        auto from = m_from;
+        while (from + 1 < m_to && m_shown[from].isSpace()) ++from;
         first.cursor = QTextCursor(m_text->document());
-        first.cursor.setPosition(static_cast<int>(m_from));
+        first.cursor.setPosition(static_cast<int>(from));
         first.cursor.setPosition(static_cast<int>(m_to), QTextCursor::KeepAnchor);
-        first.format.setBackground(strong);
-        marks << rest << first;
+        first.format.setBackground(back);
+        marks << first;
     }
     m_text->setExtraSelections(marks);
 }
