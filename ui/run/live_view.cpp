@@ -316,6 +316,7 @@ void LiveView::again() {
 }
 
 void LiveView::refreshLog() {
+    if (!m_record) return;
     const auto& lines = m_record->log();
     m_logTitle->setText(m_logButton->isChecked() || lines.isEmpty() ? QString() : lines.last());
     if (!m_logButton->isChecked()) return;

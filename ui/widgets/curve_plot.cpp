@@ -35,6 +35,7 @@ CurvePlot::CurvePlot(QWidget* parent) : QWidget(parent), m(std::make_unique<Priv
     m->pill = plainButton(tr("Follow (F)"), {}, this);
     m->pill->setToolTip(tr("Show everything, and go with the newest point"));
     m->pill->setFocusPolicy(Qt::TabFocus);
+    m->pill->setProperty("overlay", true);  // floats over the chart on purpose
     m->pill->hide();
     connect(m->pill, &QPushButton::clicked, this, &CurvePlot::fit);
 

@@ -1,0 +1,123 @@
+#include <torch/torch.h>
+
+#include <QtTest>
+
+#include "core/engine/preflight.h"
+#include "core/engine/requirements.h"
+#include "core/formats/model_files.h"
+#include "core/session/model_catalogue.h"
+#include "support/support.h"
+
+// What is said of a run before it starts.
+
+using namespace tessera;
+
+class PreflightTest : public QObject {
+    Q_OBJECT
+
+    test::Scratch m_scratch;
+
+    Json ask(Json json, bool measure = false) {
+        json["model"] = "starter";
+        json["threads"] = 2;
+        if (!json.contains("out")) json["out"] = (m_scratch / "run").string();
+        return preflight(
+            ExperimentSpec::fromJson(json), measure, [](const std::string&) {}, m_cancellation);
+    }
+    Cancellation m_cancellation;
+
+  private Q_SLOTS:
+    void estimatesWhatALearningRunNeeds() {
+        const auto found = ask({{"method", "leap"}, {"sparsity", 0.7}, {"steps", 50}});
+        const auto& memory = found.at("memory");
+        QVERIFY(memory.at("needed").get<std::uint64_t>() > 200u << 20);
+        QVERIFY(memory.at("needed").get<std::uint64_t>() < 1500u << 20);
+        QVERIFY(memory.at("free").get<std::uint64_t>() > 0);
+        QVERIFY(memory.at("assumption").get<std::string>().find("batch 4, context 256 tokens, bf16") !=
+                std::string::npos);  // a default is cut to what the model reads
+        QVERIFY(found.at("disk").at("needed").get<std::uint64_t>() > 50u << 20);
+        const auto& seconds = found.at("seconds");
+        QCOMPARE(seconds.at("steps").get<int>(), 50);
+        QVERIFY(!seconds.at("measured").get<bool>());
+        const auto& phases = seconds.at("phases");
+        double sum = 0;
+        for (const auto& [name, value] : phases.items()) sum += value.get<double>();
+        QVERIFY(std::abs(sum - seconds.at("total").get<double>()) < 1e-9 * sum);
+        QCOMPARE(found.at("assumptions").size(), std::size_t(3));
+        QVERIFY(found.at("levers").empty());
+        QVERIFY(!std::filesystem::exists(m_scratch / "run"));  // nothing is written
+    }
+
+    void measuresOneRealStep() {
+        const Json set{{"batch", 1}, {"context", 32}};
+        const auto found = ask({{"method", "leap"}, {"sparsity", 0.5}, {"steps", 10}, {"set", set}}, true);
+        const auto& seconds = found.at("seconds");
+        QVERIFY(seconds.at("measured").get<bool>());
+        const double step = seconds.at("step").get<double>();
+        QVERIFY(step > 0);
+        QVERIFY(std::abs(seconds.at("phases").at("learn").get<double>() - 10 * 1.05 * step) < 1e-9);
+        // A budget of time becomes the steps that the engine would take.
+        const auto timed =
+            ask({{"method", "patch-tile"}, {"sparsity", 0.4}, {"minutes", 2}, {"set", set}}, true);
+        const double each = timed.at("seconds").at("step").get<double>();
+        QCOMPARE(timed.at("seconds").at("steps").get<std::int64_t>(),
+                 std::max<std::int64_t>(1, static_cast<std::int64_t>(120 / (each * 1.05))));
+    }
+
+    void quickRunsTakeTheModelsOwnSteps() {
+        const auto files = ModelFiles::open(resolveModel("starter").path);
+        const auto found = ask({{"method", "leap"}, {"sparsity", 0.5}});
+        QCOMPARE(found.at("seconds").at("steps").get<std::int64_t>(), defaultSteps(files.config()));
+    }
+
+    void methodsThatLearnNothingHaveNoSteps() {
+        const auto found = ask({{"method", "wanda"}, {"sparsity", 0.5}}, true);
+        QVERIFY(found.at("seconds").at("step").is_null() && found.at("seconds").at("steps").is_null());
+        QVERIFY(found.at("seconds").at("total").get<double>() > 0);
+        QVERIFY(!found.at("seconds").at("measured").get<bool>());
+    }
+
+    void whatDoesNotFitGetsALeverThatHelps() {
+        // 4096 windows at a time need more than a hundred gigabytes of activations.
+        const Json set{{"batch", 4096}};
+        const auto found = ask({{"method", "leap"}, {"sparsity", 0.5}, {"set", set}}, true);
+        const auto needed = found.at("memory").at("needed").get<std::uint64_t>();
+        const auto free = found.at("memory").at("free").get<std::uint64_t>();
+        if (needed <= free) QSKIP("this machine holds even that");
+        QVERIFY(!found.at("seconds").at("measured").get<bool>());  // not tried
+        QVERIFY(!found.at("levers").empty());
+        const auto& lever = found.at("levers")[0];
+        QCOMPARE(lever.at("for").get<std::string>(), std::string("memory"));
+        QCOMPARE(lever.at("option").get<std::string>(), std::string("batch"));
+        Json changed = set;
+        changed["batch"] = lever.at("value");
+        const auto after = ask({{"method", "leap"}, {"sparsity", 0.5}, {"set", changed}});
+        QVERIFY(after.at("memory").at("needed").get<std::uint64_t>() <= free);
+    }
+
+    void longRunsAreOfferedAShorterOne() {
+        const auto found = ask({{"method", "leap"}, {"sparsity", 0.5}, {"steps", 10000000}});
+        QCOMPARE(found.at("levers").size(), std::size_t(1));
+        QCOMPARE(found.at("levers")[0].at("option").get<std::string>(), std::string("minutes"));
+        QCOMPARE(found.at("levers")[0].at("for").get<std::string>(), std::string("seconds"));
+    }
+
+    void saysWhatIsMissing() {
+        EXPECT_ERROR(ask({{"method", "leap"}, {"sparsity", 0.5}, {"text", {"/nowhere/text.txt"}}}), NotFound,
+                     "/nowhere/text.txt");
+        EXPECT_ERROR(ask({{"method", "leap"}, {"sparsity", 0.5}, {"set", {{"context", 100000}}}}),
+                     InvalidInput, "at most 256");
+        EXPECT_ERROR(ask({{"method", "leap"}, {"sparsity", 0.5}, {"set", {{"exclude", "*"}}}}, true),
+                     InvalidInput, "every matrix is excluded");
+        Cancellation cancelled;
+        cancelled.request();
+        EXPECT_ERROR(
+            preflight(
+                ExperimentSpec::fromJson({{"model", "starter"}, {"method", "leap"}, {"sparsity", 0.5}}), true,
+                [](const std::string&) {}, cancelled),
+            Cancelled, "stopped");
+    }
+};
+
+QTEST_GUILESS_MAIN(PreflightTest)
+#include "tst_preflight.moc"

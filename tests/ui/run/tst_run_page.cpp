@@ -1,0 +1,623 @@
+// The form makes the specification that it shows, and the page shows the run that there is.
+#include <QAction>
+#include <QCheckBox>
+#include <QClipboard>
+#include <QComboBox>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QTest>
+#include <QToolButton>
+#include <cmath>
+
+#include "ui/client/client_support.h"
+#include "ui/client/libraries.h"
+#include "ui/run/draft_view.h"
+#include "ui/run/layer_strip.h"
+#include "ui/run/live_view.h"
+#include "ui/run/option_editors.h"
+#include "ui/run/preflight_card.h"
+#include "ui/run/remedies.h"
+#include "ui/run/run_charts.h"
+#include "ui/run/run_form.h"
+#include "ui/run/run_outcome.h"
+#include "ui/run/run_page.h"
+#include "ui/run/run_progress.h"
+#include "ui/widgets/curve_plot.h"
+#include "ui/workspace/actions.h"
+#include "ui/workspace/workspace.h"
+
+using namespace tessera;
+using namespace tessera::test;
+using namespace tessera::ui;
+
+namespace {
+
+template <typename Widget>
+Widget* field(const QWidget& form, const char* name) {
+    return form.findChild<Widget*>(QStringLiteral("field.") + QLatin1String(name));
+}
+
+void choose(QComboBox* box, const QString& data) {
+    box->setCurrentIndex(box->findData(data));
+}
+
+/// The sentences that are shown at fields.
+QStringList problems(const QWidget& form) {
+    QStringList list;
+    for (const auto* problem : form.findChildren<FieldProblem*>())
+        if (!problem->isHidden()) list << problem->text();
+    return list;
+}
+
+QPushButton* button(const QWidget& root, const QString& text) {
+    for (auto* each : root.findChildren<QPushButton*>())
+        if (each->text() == text && each->isVisibleTo(&root)) return each;
+    return nullptr;
+}
+
+QStringList buttonTexts(const QWidget& root) {
+    QStringList list;
+    for (const auto* each : root.findChildren<QPushButton*>())
+        if (each->isVisibleTo(&root)) list << each->text();
+    return list;
+}
+
+/// A value that the option takes and does not have.
+QString another(const OptionDescription& option, const QString& now) {
+    switch (option.type) {
+        case OptionType::Boolean:
+            return now == QLatin1String("true") ? QStringLiteral("false") : QStringLiteral("true");
+        case OptionType::Choice:
+            for (const auto& choice : option.choices)
+                if (choice != now.toStdString()) return QString::fromStdString(choice);
+            return {};
+        case OptionType::Tile:
+            return QStringLiteral("64x64");
+        case OptionType::List:
+            return QStringLiteral("*.q_proj.*,lm_head");
+        case OptionType::Text:
+            return QStringLiteral("magnitude");
+        case OptionType::Integer:
+            return QString::number(now.toDouble() < option.greatest ? now.toInt() + 1 : now.toInt() - 1);
+        case OptionType::Real:
+            break;
+    }
+    return QString::number(
+        (now.toDouble() + (now.toDouble() == option.least ? option.greatest : option.least)) / 2);
+}
+
+Json layersEvent(std::int64_t step, double first, double second) {
+    return {{"type", "layers"},
+            {"time", "2026-01-31T12:00:00Z"},
+            {"step", step},
+            {"layers",
+             {{{"name", "model.layers.0.self_attn.q_proj.weight"}, {"density", first}},
+              {{"name", "model.layers.1.mlp.up_proj.weight"}, {"density", second}}}}};
+}
+
+Json documentOf(double needed, double free) {
+    return {{"memory", {{"needed", needed}, {"free", free}, {"assumption", "batch 4, bf16"}}},
+            {"disk", {{"needed", 1 << 20}, {"free", 1 << 30}, {"assumption", "two checkpoints"}}},
+            {"seconds",
+             {{"step", 0.5},
+              {"steps", 400},
+              {"total", 230.0},
+              {"measured", true},
+              {"assumption", "one real step"}}},
+            {"levers",
+             {{{"for", "memory"},
+               {"option", "batch"},
+               {"value", "1"},
+               {"text", "One window at a time: 300 MiB"}}}}};
+}
+
+}  // namespace
+
+class RunPageTest : public QObject {
+    Q_OBJECT
+
+    Home m_home;
+
+    void event(RunRecord& record, const Json& json) { record.apply({json["type"].get<std::string>(), json}); }
+
+    /// A page on a run directory made by hand.
+    struct Opened {
+        Workspace workspace;
+        RunPage page;
+        Opened(const std::filesystem::path& runs, const std::filesystem::path& run)
+            : workspace(runs), page((workspace.open(run), workspace)) {
+            page.resize(1180, 720);
+            page.show();
+            QElapsedTimer timer;
+            timer.start();
+            while (!workspace.current()->caughtUp() && timer.elapsed() < 20000) {
+                workspace.current()->catchUp(20);
+                QTest::qWait(2);
+            }
+            QTest::qWait(50);
+        }
+    };
+
+  private Q_SLOTS:
+    void initTestCase() {
+        QSettings::setDefaultFormat(QSettings::IniFormat);
+        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
+                           QString::fromStdString((m_home / "settings").string()));
+    }
+
+    void defaultsAreALeapRunOnTheStarter() {
+        ModelLibrary models;
+        RunForm form(models);
+        form.setModel(QStringLiteral("starter"));
+        const Json expected{
+            {"model", "starter"}, {"method", "leap"}, {"pattern", "unstructured"}, {"sparsity", 0.7},
+            {"seed", 0},          {"threads", 0},     {"dtype", "bf16"},           {"set", Json::object()}};
+        QCOMPARE(QString::fromStdString(form.spec().dump()), QString::fromStdString(expected.dump()));
+        const auto spec = form.check();
+        QVERIFY(spec);
+        QVERIFY(!spec->steps && !spec->minutes);
+        QCOMPARE(QString::fromStdString(spec->commandLine()),
+                 QStringLiteral("tessera-cli run --model starter --method leap --sparsity 0.7"));
+        // Another model has another usual sparsity, until the person has chosen one.
+        form.setModel(QStringLiteral("/models/other"));
+        QCOMPARE(form.spec()["sparsity"].get<double>(), 0.5);
+        field<QDoubleSpinBox>(form, "sparsity")->setValue(33.3);
+        form.setModel(QStringLiteral("starter"));
+        QCOMPARE(form.spec()["sparsity"].get<double>(), 0.333);
+    }
+
+    void everyFieldGoesIntoTheSpecification() {
+        ModelLibrary models;
+        RunForm form(models);
+        form.setModel(QStringLiteral("starter"));
+        choose(field<QComboBox>(form, "method"), QStringLiteral("wanda"));
+        field<QComboBox>(form, "pattern")->setCurrentText(QStringLiteral("2:4"));
+        QVERIFY(!field<QDoubleSpinBox>(form, "sparsity")->isEnabled());  // the pattern says it
+        QCOMPARE(form.spec()["sparsity"].get<double>(), 0.5);
+        QVERIFY(!form.spec().contains("steps"));
+        QVERIFY(form.check());
+        choose(field<QComboBox>(form, "method"), QStringLiteral("patch-tile"));
+        QCOMPARE(form.spec()["pattern"].get<std::string>(), std::string("tiles"));
+        QVERIFY(form.spec()["sparsity"].get<double>() <= 0.5);
+        QCOMPARE(field<QDoubleSpinBox>(form, "sparsity")->maximum(), 50.0);
+        choose(field<QComboBox>(form, "method"), QStringLiteral("leap"));
+        QVERIFY(field<QDoubleSpinBox>(form, "sparsity")->isEnabled());
+        button(form, QStringLiteral("Steps"))->click();
+        field<QSpinBox>(form, "steps")->setValue(123);
+        QCOMPARE(form.spec()["steps"].get<int>(), 123);
+        button(form, QStringLiteral("Minutes"))->click();
+        field<QDoubleSpinBox>(form, "minutes")->setValue(2.5);
+        QCOMPARE(form.spec()["minutes"].get<double>(), 2.5);
+        QVERIFY(!form.spec().contains("steps"));
+        field<QLineEdit>(form, "seed")->setText(QStringLiteral("9007199254740992"));
+        field<QSpinBox>(form, "threads")->setValue(3);
+        field<QComboBox>(form, "dtype")->setCurrentText(QStringLiteral("f32"));
+        const auto spec = form.check();
+        QVERIFY(spec);
+        QCOMPARE(spec->seed, std::uint64_t(9007199254740992));
+        QCOMPARE(spec->threads, 3);
+        QCOMPARE(spec->dtype, std::string("f32"));
+    }
+
+    void everyOptionOfEveryMethodHasAnEditor() {
+        ModelLibrary models;
+        RunForm form(models);
+        form.setModel(QStringLiteral("starter"));
+        for (const auto& method : methodDescriptions()) {
+            choose(field<QComboBox>(form, "method"), QString::fromStdString(method.name));
+            int seen = 0;
+            for (const auto& option : optionDescriptions()) {
+                const auto key = QString::fromStdString(option.key);
+                auto* row = form.options().row(key);
+                QVERIFY2(bool(row) == option.belongsTo(method.name), qPrintable(key));
+                if (!row) continue;
+                ++seen;
+                QVERIFY2(!row->editor()->accessibleName().isEmpty(), qPrintable(key));
+                QVERIFY2(row->editor()->accessibleDescription() == QString::fromStdString(option.help),
+                         qPrintable(key));
+                const bool right =
+                    option.type == OptionType::Integer   ? bool(qobject_cast<QSpinBox*>(row->editor()))
+                    : option.type == OptionType::Boolean ? bool(qobject_cast<QCheckBox*>(row->editor()))
+                    : option.type == OptionType::Choice  ? bool(qobject_cast<QComboBox*>(row->editor()))
+                                                         : bool(qobject_cast<QLineEdit*>(row->editor()));
+                QVERIFY2(right, qPrintable(key));
+                // It begins with the recipe's value, which is not given; another one is.
+                QCOMPARE(row->value(),
+                         QString::fromStdString(option.toJson(method.name)["default"].get<std::string>()));
+                QVERIFY2(!form.spec()["set"].contains(option.key), qPrintable(key));
+                const auto other = another(option, row->value());
+                row->setValue(other);
+                const auto set = form.spec()["set"];
+                QVERIFY2(set.contains(option.key), qPrintable(key + QLatin1Char('=') + other));
+                QCOMPARE(set.size(), std::size_t(1));
+                QVERIFY2(form.check(), qPrintable(key + QLatin1Char('=') + other + QLatin1String(": ") +
+                                                  problems(form).join(QLatin1Char(' '))));
+                row->reset();
+                QVERIFY(form.spec()["set"].empty());
+            }
+            QCOMPARE(seen, form.options().keys().size());
+        }
+    }
+
+    void theRecipeMovesWhatWasLeftAlone() {
+        ModelLibrary models;
+        RunForm form(models);
+        form.setModel(QStringLiteral("starter"));
+        auto& options = form.options();
+        options.row(QStringLiteral("batch"))->setValue(QStringLiteral("2"));
+        auto* recipe = qobject_cast<QComboBox*>(options.row(QStringLiteral("recipe"))->editor());
+        recipe->setCurrentText(QStringLiteral("paper"));
+        QCOMPARE(options.row(QStringLiteral("lr"))->value(), QStringLiteral("1e-3"));
+        QCOMPARE(QString::fromStdString(form.spec()["set"].dump()),
+                 QStringLiteral("{\"recipe\":\"paper\",\"batch\":\"2\"}"));
+        // What the form shows is what the engine takes.
+        const auto spec = form.check();
+        QVERIFY(spec);
+        const auto effective = spec->set.effective();
+        for (const auto& key : options.keys())
+            QCOMPARE(QString::fromStdString(effective[key.toStdString()].get<std::string>()),
+                     options.row(key)->value());
+        // The same number, written otherwise, is no change.
+        options.row(QStringLiteral("lr"))->setValue(QStringLiteral("0.001"));
+        QVERIFY(!form.spec()["set"].contains("lr"));
+    }
+
+    void whatIsWrongIsSaidAtTheField() {
+        ModelLibrary models;
+        RunForm form(models);
+        form.setModel(QStringLiteral("starter"));
+        QVERIFY(problems(form).isEmpty());
+        auto* seed = field<QLineEdit>(form, "seed");
+        QTest::keyClicks(seed, QStringLiteral("x"));
+        QCOMPARE(problems(form).size(), 1);
+        QVERIFY(problems(form)[0].contains(QLatin1String("whole number")));
+        QCOMPARE(form.wrongField(), seed);
+        QVERIFY(seed->property("invalid").toBool());
+        seed->setText(QStringLiteral("4"));
+        QVERIFY(form.check());
+        QVERIFY(problems(form).isEmpty() && !seed->property("invalid").toBool());
+
+        auto* lr = qobject_cast<QLineEdit*>(form.options().row(QStringLiteral("lr"))->editor());
+        lr->setText(QStringLiteral("fast"));
+        QVERIFY(!form.check());
+        QVERIFY(problems(form)[0].contains(QLatin1String("from 0 to 1")));
+        QCOMPARE(form.wrongField(), lr);
+        QVERIFY(!form.options().isHidden());  // opened: nobody searches for what is wrong
+        lr->setText(QStringLiteral("2e-3"));
+
+        choose(field<QComboBox>(form, "method"), QStringLiteral("wanda"));
+        field<QComboBox>(form, "pattern")->setCurrentText(QStringLiteral("5:4"));
+        QVERIFY(!form.check());
+        QCOMPARE(form.wrongField(), field<QComboBox>(form, "pattern"));
+        field<QComboBox>(form, "pattern")->setCurrentText(QStringLiteral("3:4"));
+        QVERIFY(form.check());
+        QCOMPARE(form.spec()["sparsity"].get<double>(), 0.25);
+    }
+
+    void specificationsGoThroughTheFormUnchanged() {
+        ModelLibrary models;
+        RunForm form(models);
+        const Json given{
+            {"model", "/models/mine.gguf"},
+            {"method", "patch-tile"},
+            {"pattern", "tiles"},
+            {"sparsity", 0.35},
+            {"text", {"/a/b.txt", "/c.jsonl"}},
+            {"steps", 77},
+            {"seed", 12},
+            {"threads", 2},
+            {"dtype", "f32"},
+            {"set", {{"tile", "64x128"}, {"batch", "2"}, {"centring", "false"}, {"lr", "5e-4"}}}};
+        form.setSpec(given);
+        const auto spec = form.check();
+        QVERIFY(spec);
+        QCOMPARE(QString::fromStdString(spec->toJson().dump()),
+                 QString::fromStdString(ExperimentSpec::fromJson(given).toJson().dump()));
+        QVERIFY(form.apply(QStringLiteral("batch"), QStringLiteral("1")));
+        QVERIFY(form.apply(QStringLiteral("minutes"), QStringLiteral("10")));
+        QCOMPARE(form.spec()["set"]["batch"].get<std::string>(), std::string("1"));
+        QCOMPARE(form.spec()["minutes"].get<double>(), 10.0);
+        QVERIFY(!form.spec().contains("steps"));
+        QVERIFY(!form.apply(QStringLiteral("nonsense"), QStringLiteral("1")));
+    }
+
+    void optionsAreFoundByWords() {
+        OptionEditors editors;
+        editors.setMethod("leap");
+        editors.show();
+        auto* search = editors.findChild<QLineEdit*>(QString(), Qt::FindDirectChildrenOnly);
+        search->setText(QStringLiteral("learning rate peak"));
+        QStringList seen;
+        for (const auto& key : editors.keys())
+            if (editors.row(key)->isVisible()) seen << key;
+        QCOMPARE(seen, QStringList{QStringLiteral("lr")});
+        search->clear();
+        for (const auto& key : editors.keys()) QVERIFY2(editors.row(key)->isVisible(), qPrintable(key));
+    }
+
+    void preflightSaysWhatFitsAndOffersALever() {
+        PreflightCard card;
+        const auto texts = [&] {
+            QString all;
+            for (const auto* label : card.findChildren<QLabel*>())
+                if (!label->isHidden()) all += label->text() + QLatin1Char('\n');
+            return all;
+        };
+        QSignalSpy steps(&card, &PreflightCard::stepsKnown), lever(&card, &PreflightCard::leverPulled);
+        card.show(documentOf(3.0 * (1 << 30), 1 << 30));
+        QVERIFY(texts().contains(QLatin1String("3.00 GiB, but only 1.00 GiB are free")));
+        QVERIFY(texts().contains(QLatin1String("Batch 4, bf16.")));
+        QVERIFY(texts().contains(QLatin1String("About 3 min 50 s: 400 steps of 500 ms")));
+        QCOMPARE(steps.size(), 1);
+        auto* pull = button(card, QStringLiteral("One window at a time: 300 MiB"));
+        QVERIFY(pull);
+        pull->click();
+        QCOMPARE(lever.size(), 1);
+        QCOMPARE(lever[0][0].toString(), QStringLiteral("batch"));
+        QCOMPARE(lever[0][1].toString(), QStringLiteral("1"));
+        card.rest(QStringLiteral("Not measured while a run is going."));
+        QVERIFY(card.settled());
+        QVERIFY(texts().contains(QLatin1String("Not measured")) && !texts().contains(QLatin1String("GiB")));
+    }
+
+    void remediesComeWithoutFlags() {
+        const auto list =
+            remediesOf({{"remedies",
+                         {{{"text", "learn with fewer windows at a time: --set batch=1"},
+                           {"option", "batch"},
+                           {"value", "1"}},
+                          {{"text", "choose a smaller model"}, {"option", "model"}, {"value", ""}}}}});
+        QCOMPARE(list.size(), std::size_t(2));
+        QCOMPARE(list[0].text, QStringLiteral("Learn with fewer windows at a time"));
+        QVERIFY(list[1].option.isEmpty());
+        QVERIFY(remediesOf(nullptr).empty());
+    }
+
+    void eventsDriveTheCharts() {
+        Actions actions;
+        RunRecord record;
+        record.begin({{"model", "starter"}, {"method", "leap"}, {"sparsity", 0.6}, {"steps", 100}});
+        RunCharts charts(actions);
+        charts.resize(900, 600);
+        charts.show();
+        charts.setRecord(&record);
+        connect(&record, &RunRecord::changed, &charts, [&] { charts.refresh(); });
+        auto& plot = charts.plot();
+        QTest::qWait(100);
+        QCOMPARE(plot.xRange(), std::pair(0.0, 100.0));  // the whole run, before its first point
+        for (int step = 1; step <= 40; ++step) event(record, stepEvent(step, 100, 5.0 - step * 0.05));
+        event(record, layersEvent(10, 0.75, 0.25));
+        event(record, layersEvent(20, 0.5, 0.25));
+        record.flush();
+        QTest::qWait(100);
+        QCOMPARE(plot.valueAt(0, 40), (5.0 - 40 * 0.05) / 2);  // the cross-entropy
+        QCOMPARE(plot.valueAt(1, 40), 1 - 1 / (1 + 40.0 / 1000));
+        auto* quantity = charts.findChild<QComboBox*>();
+        quantity->setCurrentIndex(2);
+        QCOMPARE(plot.valueAt(0, 40), 5.0 - 40 * 0.05);  // the whole objective
+        quantity->setCurrentIndex(0);
+        LayerStrip* strip = nullptr;
+        for (int i = 0; i < plot.canvas()->plottableCount(); ++i)
+            if (auto* found = qobject_cast<LayerStrip*>(plot.canvas()->plottable(i))) strip = found;
+        QVERIFY(strip);
+        QCOMPARE(strip->readOut(11, 0.5), QStringLiteral("block 0 self_attn.q: 25.0 % zero at step 10"));
+        QCOMPARE(strip->readOut(19, 1.5), QStringLiteral("block 1 mlp.up: 75.0 % zero at step 20"));
+        QCOMPARE(strip->rangeText(), QStringLiteral("pale 25 % to dark 75 % kept"));
+        // Going on behind a checkpoint: the cut part is a ghost, what comes is new.
+        event(record, {{"type", "resumed"}, {"step", 30}});
+        for (int step = 31; step <= 35; ++step) event(record, stepEvent(step, 100, 9));
+        record.flush();
+        QTest::qWait(100);
+        QCOMPARE(plot.valueAt(0, 35), 4.5);
+        QCOMPARE(plot.valueAt(0, 99), 4.5);  // nothing of the old end is left
+        QVERIFY(QString::fromUtf8(plot.toText(',')).contains(QLatin1String("Before resuming")));
+        charts.setRecord(nullptr);
+        QVERIFY(std::isnan(plot.valueAt(0, 35)));
+    }
+
+    void progressFollowsThePhases() {
+        RunRecord record;
+        record.begin({{"model", "starter"}, {"method", "leap"}, {"sparsity", 0.6}});
+        RunProgress progress;
+        progress.setRecord(&record);
+        progress.show();
+        const auto texts = [&] {
+            QStringList all;
+            for (const auto* label : progress.findChildren<QLabel*>())
+                if (!label->isHidden() && !label->text().isEmpty()) all << label->text();
+            return all;
+        };
+        QVERIFY(texts().contains(QStringLiteral("Starting")));
+        event(record, {{"type", "state"}, {"state", "running"}});
+        event(record, {{"type", "phase"}, {"phase", "learn"}});
+        for (int step = 1; step <= 30; ++step) event(record, stepEvent(step, 300, 5));
+        progress.refresh();
+        QVERIFY2(texts().contains(QStringLiteral("Step 30 of 300")),
+                 qPrintable(texts().join(QLatin1Char('|'))));
+        QVERIFY(texts().join(QLatin1Char('|')).contains(QLatin1String("left, this phase")));
+        QVERIFY(texts().join(QLatin1Char('|')).contains(QLatin1String("tokens/s")));
+        const auto described = [&](const QString& name) {
+            for (const auto* label : progress.findChildren<QLabel*>())
+                if (label->text() == name) return label->accessibleDescription();
+            return QString();
+        };
+        QCOMPARE(described(QStringLiteral("Prior")), QStringLiteral("done"));
+        QCOMPARE(described(QStringLiteral("Learn")), QStringLiteral("under way"));
+        QCOMPARE(described(QStringLiteral("Harden")), QStringLiteral("to come"));
+        event(record, {{"type", "state"}, {"state", "stopped"}});
+        progress.refresh();
+        QCOMPARE(described(QStringLiteral("Learn")), QStringLiteral("ended here"));
+        QVERIFY(!texts()
+                     .join(QLatin1Char('|'))
+                     .contains(QLatin1String("tokens/s")));  // no pace of what does not move
+        QCOMPARE(timeLeftText(61, 290), QStringLiteral("about 1 to 5 min left"));
+        QCOMPARE(timeLeftText(3, 3.2), QStringLiteral("about 3 s left"));
+        QCOMPARE(timeLeftText(NAN, 3), QString());
+    }
+
+    void endedRunsOfferWhatCanBeDone() {
+        const MadeRun failed(m_home.runs() / "failed");
+        failed.add(stateEvent("running"));
+        for (int step = 1; step <= 5; ++step) failed.add(stepEvent(step, 1000, 4));
+        failed.add({{"type", "error"},
+                    {"code", "out_of_memory"},
+                    {"summary", "no memory is left"},
+                    {"where", "learn"},
+                    {"remedies",
+                     {{{"text", "learn with fewer windows at a time: --set batch=1"},
+                       {"option", "batch"},
+                       {"value", "1"}}}}});
+        Opened opened(m_home.runs(), failed.path());
+        QVERIFY(!opened.workspace.drafting());
+        auto texts = buttonTexts(opened.page);
+        QVERIFY(texts.contains(QStringLiteral("Learn with fewer windows at a time")));
+        QVERIFY(texts.contains(QStringLiteral("Begin again")));  // it has no checkpoint
+        QVERIFY(!texts.contains(QStringLiteral("Pause")) && !texts.contains(QStringLiteral("Stop")));
+        button(opened.page, QStringLiteral("Learn with fewer windows at a time"))->click();
+        QVERIFY(opened.workspace.drafting());
+        auto* draft = opened.page.findChild<DraftView*>();
+        QVERIFY(draft->isVisible());
+        const auto spec = draft->form().spec();
+        QCOMPARE(spec["set"]["batch"].get<std::string>(), std::string("1"));
+        QCOMPARE(spec["steps"].get<int>(), 1000);
+        QCOMPARE(spec["sparsity"].get<double>(), 0.6);
+        button(opened.page, QStringLiteral("Back to failed"))->click();
+        QVERIFY(opened.page.findChild<LiveView*>()->isVisible());
+    }
+
+    void finishedRunsLeadOn() {
+        const MadeRun made(m_home.runs() / "finished");
+        made.add(stateEvent("running"));
+        for (int step = 1; step <= 5; ++step) made.add(stepEvent(step, 5, 4));
+        made.add(stateEvent("finished"));
+        made.file(
+            "result.json",
+            R"({"type":"result","run":"x","sparsity":{"target":0.6,"achieved":0.6},)"
+            R"("perplexity":{"dense":10.0,"pruned":12.5,"window":64},"seconds":{"load":1.0,"learn":64.0},)"
+            R"("peak_bytes":1073741824,"steps":5})");
+        Opened opened(m_home.runs(), made.path());
+        QString all;
+        for (const auto* label : opened.page.findChild<RunOutcome*>()->findChildren<QLabel*>())
+            all += label->text() + QLatin1Char('|');
+        for (const char* part : {"60.0 %", "10.00 → 12.50", "+25.0 %", "1 min 05 s", "1.00 GiB", "5 steps"})
+            QVERIFY2(all.contains(QString::fromUtf8(part)), qPrintable(all));
+        QSignalSpy wanted(&opened.workspace, &Workspace::pageWanted);
+        const std::pair<QString, PageId> ways[] = {
+            {QStringLiteral("Inspect the mask"), PageId::Inspect},
+            {QStringLiteral("Benchmark and report"), PageId::Benchmark},
+            {QStringLiteral("Playground"), PageId::Playground}};
+        for (const auto& [text, page] : ways) {
+            button(opened.page, text)->click();
+            QCOMPARE(wanted.last()[0].value<PageId>(), page);
+        }
+        auto* live = opened.page.findChild<LiveView*>();
+        button(*live, QStringLiteral("Copy command line"))->click();
+        QVERIFY(QGuiApplication::clipboard()->text().startsWith(
+            QLatin1String("tessera-cli run --model starter --method leap")));
+        button(opened.page, QStringLiteral("Run again with..."))->click();
+        QVERIFY(opened.workspace.drafting());
+        QCOMPARE(opened.page.findChild<DraftView*>()->form().spec()["set"]["batch"].get<std::string>(),
+                 std::string("2"));
+    }
+
+    void foreignFoldersGetASentence() {
+        std::filesystem::create_directories(m_home.runs() / "foreign");
+        Workspace workspace(m_home.runs());
+        workspace.open(m_home.runs() / "foreign");
+        RunPage page(workspace);
+        page.resize(1180, 720);
+        page.show();
+        QTRY_VERIFY(!workspace.current()->problem().isEmpty());
+        QTRY_VERIFY(page.settled());
+        QString all;
+        for (const auto* label : page.findChildren<QLabel*>())
+            if (label->isVisibleTo(&page)) all += label->text();
+        QVERIFY(all.contains(workspace.current()->problem()));
+    }
+
+    void whatTheEngineRefusesIsSaidAtItsField() {
+        Workspace workspace(m_home.runs());
+        workspace.chooseModel(QStringLiteral("starter"));
+        RunPage page(workspace);
+        page.show();
+        Q_EMIT workspace.startRefused(
+            {{"type", "error"},
+             {"code", "invalid_input"},
+             {"summary", "the model reads at most 256 tokens, 512 are asked for"},
+             {"where", "context"},
+             {"remedies", {{{"text", "give at most 256"}, {"option", "context"}, {"value", "256"}}}}});
+        auto* draft = page.findChild<DraftView*>();
+        QCOMPARE(problems(*draft),
+                 QStringList{QStringLiteral("The model reads at most 256 tokens, 512 are asked for.")});
+        button(*draft, QStringLiteral("Give at most 256"))->click();
+        QCOMPARE(draft->form().spec()["set"]["context"].get<std::string>(), std::string("256"));
+        QVERIFY(problems(*draft).isEmpty());
+    }
+
+    void enterStartsAndTheStatesDriveTheButtons() {
+        NEEDS_ENGINE();
+        Workspace workspace(m_home.runs());
+        workspace.chooseModel(QStringLiteral("starter"));
+        RunPage page(workspace);
+        page.resize(1180, 720);
+        page.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&page));
+        auto* draft = page.findChild<DraftView*>();
+        draft->form().setSpec(smallSpec(100000));
+        QCOMPARE(page.firstFocus()->property("text").toString(), QStringLiteral("Start"));
+        // A preflight of a run that is about to start is given up.
+        QTest::keyClick(page.firstFocus(), Qt::Key_Return);
+        QVERIFY(workspace.running());
+        auto* live = page.findChild<LiveView*>();
+        QVERIFY(live->isVisible());
+        QVERIFY(!workspace.actions().action(QStringLiteral("run.start"))->isEnabled());
+        const auto learning = [&] { return workspace.running() && workspace.running()->steps().size() > 3; };
+        QTRY_VERIFY_WITH_TIMEOUT(learning(), 120000);
+        QVERIFY(buttonTexts(*live).contains(QStringLiteral("Pause")));
+        QTRY_VERIFY(live->charts().plot().valueAt(0, 1e9) > 0);
+        button(*live, QStringLiteral("Pause"))->click();
+        QVERIFY2(buttonTexts(*live).contains(QStringLiteral("Pausing after this step…")),
+                 qPrintable(buttonTexts(*live).join(QLatin1Char('|'))));
+        QTRY_VERIFY_WITH_TIMEOUT(button(*live, QStringLiteral("Continue")), 30000);
+        QVERIFY(!buttonTexts(*live).contains(QStringLiteral("Pause")));
+        button(*live, QStringLiteral("Continue"))->click();
+        QTRY_VERIFY_WITH_TIMEOUT(button(*live, QStringLiteral("Pause")), 30000);
+        button(*live, QStringLiteral("Stop"))->click();
+        QVERIFY(buttonTexts(*live).contains(QStringLiteral("Stopping, writing a checkpoint…")));
+        QTRY_VERIFY_WITH_TIMEOUT(!workspace.running(), 60000);
+        QTRY_VERIFY_WITH_TIMEOUT(buttonTexts(*live).filter(QStringLiteral("Resume from step")).size() == 1,
+                                 30000);
+        QVERIFY(!buttonTexts(*live).contains(QStringLiteral("Stop")));
+    }
+
+    void everyControlHasAName() {
+        Workspace workspace(m_home.runs());
+        workspace.chooseModel(QStringLiteral("starter"));
+        RunPage page(workspace);
+        page.show();
+        for (auto* toggle : page.findChildren<QToolButton*>())
+            if (toggle->isCheckable()) toggle->setChecked(true);
+        for (const auto* widget : page.findChildren<QWidget*>()) {
+            const bool control =
+                qobject_cast<const QAbstractButton*>(widget) || qobject_cast<const QComboBox*>(widget) ||
+                qobject_cast<const QAbstractSpinBox*>(widget) ||
+                qobject_cast<const QAbstractSlider*>(widget) || qobject_cast<const QLineEdit*>(widget);
+            if (!control || widget->objectName().startsWith(QLatin1String("qt_")) ||
+                qobject_cast<const QComboBox*>(widget->parent()) ||
+                qobject_cast<const QAbstractSpinBox*>(widget->parent()) ||
+                qobject_cast<const QLineEdit*>(widget->parent()) || widget->inherits("QScrollBar"))
+                continue;
+            const auto* text = qobject_cast<const QAbstractButton*>(widget);
+            QVERIFY2(!widget->accessibleName().isEmpty() || (text && !text->text().isEmpty()),
+                     qPrintable(QLatin1String(widget->metaObject()->className()) + QLatin1Char(' ') +
+                                widget->objectName()));
+        }
+    }
+};
+
+QTEST_MAIN(RunPageTest)
+#include "tst_run_page.moc"
