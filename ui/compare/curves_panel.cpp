@@ -75,7 +75,7 @@ CurvesPanel::CurvesPanel(RunsModel& model, RunSelection& selection, Actions& act
     m_x = choice(tr("over"), {tr("Steps"), tr("Tokens"), tr("Time")}, row, this);
     m_smoothing =
         choice(tr("Smoothing"), {tr("None"), tr("5 steps"), tr("20 steps"), tr("100 steps")}, row, this);
-    m_smoothing->setCurrentIndex(1);
+    m_smoothing->setToolTip(tr("Length of a debiased exponential mean over every point"));
     m_note = muted({}, this);
     row->addWidget(m_note, 1);
     column->addLayout(row);
@@ -83,7 +83,7 @@ CurvesPanel::CurvesPanel(RunsModel& model, RunSelection& selection, Actions& act
     m_plot = new CurvePlot(this);
     m_plot->setAccessibleName(tr("Loss and sparsity of the checked runs"));
     PanelStyle panel;
-    panel.left = tr("Loss, nats a token");
+    panel.left = tr("Loss, nats");
     panel.stretch = 3;
     m_plot->addPanel(panel);
     panel.left = tr("Sparsity, %");
@@ -96,7 +96,10 @@ CurvesPanel::CurvesPanel(RunsModel& model, RunSelection& selection, Actions& act
 
     connect(m_y, &QComboBox::currentIndexChanged, this, &CurvesPanel::rebuild);
     connect(m_x, &QComboBox::currentIndexChanged, this, &CurvesPanel::rebuild);
-    connect(m_smoothing, &QComboBox::currentIndexChanged, this, &CurvesPanel::setSmoothing);
+    connect(m_smoothing, &QComboBox::activated, this, [this] {
+        m_smoothingChosen = true;
+        setSmoothing();
+    });
     connect(&m_selection, &RunSelection::checkedChanged, this, &CurvesPanel::follow);
     connect(&m_selection, &RunSelection::highlightedChanged, this, [this] {
         const auto found = m_runs.find(m_selection.highlighted());
@@ -153,8 +156,7 @@ void CurvesPanel::follow() {
 
 void CurvesPanel::rebuild() {
     m_plot->removeCurves();
-    static const char* const kTitles[] = {"Loss, nats a token", "Cross-entropy, nats a token",
-                                          "Divergence, nats a token"};
+    static const char* const kTitles[] = {"Loss, nats", "Cross-entropy, nats", "Divergence, nats"};
     m_plot->setPanelTitle(0, CurveSide::Left, tr(kTitles[m_y->currentIndex()]));
     static const char* const kX[] = {"Step", "Tokens trained on", "Seconds of learning"};
     m_plot->setXTitle(tr(kX[m_x->currentIndex()]));
@@ -245,6 +247,12 @@ void CurvesPanel::tick() {
 
 void CurvesPanel::setSmoothing() {
     static constexpr double kSteps[] = {0, 5, 20, 100};
+    if (!m_smoothingChosen) {
+        // A short run is seen as it is; in a long one the noise of single steps hides the rest.
+        std::size_t longest = 0;
+        for (const auto& [id, run] : m_runs) longest = std::max(longest, run->record.steps().size());
+        m_smoothing->setCurrentIndex(longest >= 2000 ? 3 : longest >= 200 ? 2 : 0);
+    }
     double length = kSteps[m_smoothing->currentIndex()];
     if (m_x->currentIndex() != Step) {
         // The length is in units of x: as much of them as that many steps of the longest run took.

@@ -63,6 +63,7 @@ class CurvesPanel : public QWidget {
     QComboBox *m_x, *m_y, *m_smoothing;
     QLabel* m_note;
     QTimer m_timer;
+    bool m_smoothingChosen = false;
     std::map<QString, std::unique_ptr<Followed>> m_runs;
 };
 
