@@ -147,6 +147,7 @@ QWidget* ComparePage::makeHead() {
     m_baseline = new QLabel(head);
     second->addWidget(m_baseline);
     m_pin = new QToolButton(head);
+    m_pin->setAccessibleName(tr("Pin the selected run"));
     connect(m_pin, &QToolButton::clicked, this, [this] {
         if (!m_selection.baseline().isEmpty())
             m_selection.setBaseline({});

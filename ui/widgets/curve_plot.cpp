@@ -43,6 +43,7 @@ CurvePlot::CurvePlot(QWidget* parent) : QWidget(parent), m(std::make_unique<Priv
     connect(&m->redrawSoon, &QTimer::timeout, this, [this] { m->draw(); });
     connect(&Theme::instance(), &Theme::changed, this, [this] { m->recolour(); });
     setAccessibleName(tr("Chart"));
+    m->canvas->setAccessibleName(accessibleName());  // until the first drawing takes over the page's own
     m->recolour();
 }
 
