@@ -44,7 +44,7 @@ bool Popup::eventFilter(QObject* watched, QEvent* event) {
 
 void Popup::paintEvent(QPaintEvent*) {
     QPainter painter(this);
-    painter.fillRect(rect(), QColor(0, 0, 0, Theme::instance().tokens().dark ? 130 : 70));
+    painter.fillRect(rect(), QColor(0, 0, 0, Theme::instance().tokens().dark ? 130 : 60));
 }
 
 void Popup::mousePressEvent(QMouseEvent* event) {

@@ -57,6 +57,11 @@ bool atWork(RunState state) {
            state == RunState::Stopping;
 }
 
+// Whether there is a phase to speak of.
+bool underWay(RunState state) {
+    return atWork(state) || state == RunState::Paused;
+}
+
 double availableMemory() {
     QFile file(QStringLiteral("/proc/meminfo"));
     if (!file.open(QIODevice::ReadOnly)) return NAN;
@@ -227,7 +232,7 @@ void RunStrip::update() {
     m_fullName = run ? run->name() : QString();
     m_name->setToolTip(run ? tr("Look at %1").arg(m_fullName) : QString());
     m_name->setAccessibleDescription(m_fullName);
-    m_phase->setText(run && atWork(state) ? phaseText(*run) : QString());
+    m_phase->setText(run && underWay(state) ? phaseText(*run) : QString());
     if (run && run->unitsInAll() > 0) {
         // Counts may exceed what an int holds; the bar has no more than a thousand places anyway.
         m_bar->setRange(0, 1000);
@@ -283,6 +288,7 @@ void RunStrip::resizeEvent(QResizeEvent* event) {
 void RunStrip::fit() {
     const RunRecord* run = shown();
     const bool working = run && atWork(run->state());
+    const bool hasPhase = run && underWay(run->state());
     int room = width() - 2 * kGap;
     const int gap = layout()->spacing();
     const auto take = [&](QWidget* widget, int wanted) {
@@ -311,8 +317,8 @@ void RunStrip::fit() {
         return Part{label, wanted && !label->text().isEmpty(),
                     std::max(label->sizeHint().width(), label->minimumWidth())};
     };
-    const Part parts[] = {labelPart(m_phase, working),
-                          {m_bar, working && run->unitsInAll() > 0, kBarWidth},
+    const Part parts[] = {labelPart(m_phase, hasPhase),
+                          {m_bar, hasPhase && run->unitsInAll() > 0, kBarWidth},
                           labelPart(m_heard, working),
                           labelPart(m_eta, working),
                           labelPart(m_memory, true)};
@@ -323,7 +329,9 @@ void RunStrip::fit() {
     }
     if (!m_fullName.isEmpty()) {
         const int name = std::min(wholeName, leastName + std::max(0, room));
-        m_name->setText(escaped(metrics.elidedText(m_fullName, Qt::ElideMiddle, name - border)));
+        // Widths are rounded: a name that fits would be shortened for a fraction of a pixel.
+        if (name < wholeName)
+            m_name->setText(escaped(metrics.elidedText(m_fullName, Qt::ElideMiddle, name - border)));
         m_name->setFixedWidth(name);
     }
 }
