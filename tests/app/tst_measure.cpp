@@ -37,9 +37,18 @@ class MeasureTest : public QObject {
     void initTestCase() {
         m_run = QString::fromStdString((m_scratch / "run").string());
         Child child({"run", "--model", "starter", "--method", "magnitude", "--sparsity", "0.5", "--text",
-                     TESSERA_SOURCE_DIR "/LICENSE", "--set", "eval_windows=0", "--out", m_run, "--json"},
+                     TESSERA_SOURCE_DIR "/LICENSE", "--set", "eval_window=64", "--set", "eval_windows=2",
+                     "--out", m_run, "--json"},
                     m_scratch / "home");
         QVERIFY2(child.wait() == 0, child.errors().c_str());
+        // The last line is the result.
+        const auto last = Json::parse(linesOf(child.process().readAllStandardOutput()).last().toStdString());
+        QCOMPARE(last.value("type", ""), std::string("result"));
+        hasAll(last, {"run", "sparsity", "perplexity", "seconds", "peak_bytes", "tokens_trained"});
+        hasAll(last["sparsity"], {"target", "achieved"});
+        hasAll(last["perplexity"], {"dense", "pruned", "window"});
+        QCOMPARE(last["run"].get<std::string>(), m_run.toStdString());
+        QVERIFY(last["seconds"].size() >= 3);
     }
 
     void benchModel() {

@@ -110,7 +110,8 @@ class TestBase : public QObject {
         const auto info = systemInfo();
         QVERIFY(info.cores >= 1);
         QVERIFY(info.memoryTotal >= info.memoryAvailable && info.memoryAvailable > 0);
-        QVERIFY(peakResidentBytes() >= residentBytes() && residentBytes() > 0);
+        const auto resident = residentBytes();
+        QVERIFY(resident > 0 && peakResidentBytes() >= resident);
         QVERIFY(freeDiskBytes(m_scratch / "not/there/yet") > 0);
         QCOMPARE(utcTimestamp().size(), std::size_t(20));
     }
