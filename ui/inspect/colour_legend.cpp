@@ -21,7 +21,7 @@ QString magnitudeText(double exponent) {
 ColourLegend::ColourLegend(QWidget* parent) : QWidget(parent) {
     auto policy = sizePolicy();
     policy.setHeightForWidth(true);
-    policy.setVerticalPolicy(QSizePolicy::Fixed);
+    policy.setVerticalPolicy(QSizePolicy::Minimum);
     setSizePolicy(policy);
     setAccessibleName(tr("Legend"));
 }
