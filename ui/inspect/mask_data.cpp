@@ -9,6 +9,8 @@ namespace {
 
 constexpr const char* kProjections[] = {"q", "k", "v", "o", "gate", "up", "down"};
 
+constexpr std::int64_t kMostWeights = std::int64_t(1) << 32;  ///< of one matrix
+
 QString labelOf(const QString& projection) {
     return (projection.size() == 1 ? QStringLiteral("attn.") : QStringLiteral("mlp.")) + projection;
 }
@@ -90,7 +92,15 @@ Structure structureOf(const ModelConfig& config) {
 
 Structure structureOf(const TileMap& map) {
     auto structure = emptyStructure();
+    if (!map.matrices.empty()) {
+        structure.tileRows = map.matrices.front().tileRows;
+        structure.tileCols = map.matrices.front().tileCols;
+    }
     for (const auto& tiles : map.matrices) {
+        // Sizes come from a file: what is no matrix of any model, or tiled otherwise, is not counted on.
+        if (tiles.rows > kMostWeights / tiles.cols || tiles.tileRows != structure.tileRows ||
+            tiles.tileCols != structure.tileCols)
+            continue;
         // "model.layers.12.mlp.up_proj.weight"
         const auto parts = QString::fromStdString(tiles.name).split('.');
         const auto layers = parts.indexOf(QStringLiteral("layers"));
@@ -100,10 +110,6 @@ Structure structureOf(const TileMap& map) {
         const auto projection = parts[layers + 3].section('_', 0, 0);
         if (number && block < 100000)
             add(structure, tiles.name, projection.toStdString(), block, tiles.rows, tiles.cols);
-    }
-    if (!map.matrices.empty()) {
-        structure.tileRows = map.matrices.front().tileRows;
-        structure.tileCols = map.matrices.front().tileCols;
     }
     return structure;
 }

@@ -26,6 +26,7 @@ class MaskSourceTest : public QObject {
     void masksOfOtherShapesAreRefused();
     void withoutMasksTilesRemain();
     void withoutTheModelTheStructureIsTheMaps();
+    void impossibleSizesOfAMapAreLeftOut();
     void aForeignCheckpointIsNoGate();
     void nothingThereIsASentence();
 
@@ -333,6 +334,27 @@ void MaskSourceTest::withoutTheModelTheStructureIsTheMaps() {
     QCOMPARE(source.frame(30)->kept, fixture::masksAt(30).kept());
     QVERIFY(source.detail(0, 30, false));
     QVERIFY(source.values(0, 0, 0)->weights.empty());
+}
+
+void MaskSourceTest::impossibleSizesOfAMapAreLeftOut() {
+    TileMap map;
+    const auto mask = fixture::randomMask(16, 16, 0.5, 1);
+    map.matrices.push_back(tilesOf("model.layers.0.self_attn.q_proj.weight", mask, 1, 1));
+    MatrixTiles huge{"model.layers.0.mlp.up_proj.weight",
+                     4000000000,
+                     4000000000,
+                     4000000000,
+                     4000000000,
+                     {0.5f},
+                     {TileKind::Unstructured}};
+    map.matrices.push_back(huge);
+    map.matrices.push_back(tilesOf("model.layers.999999999.mlp.up_proj.weight", mask, 1, 1));
+    map.matrices.push_back(tilesOf("model.layers.-3.mlp.up_proj.weight", mask, 1, 1));
+    map.matrices.push_back(tilesOf("lm_head.weight", mask, 1, 1));
+    const auto structure = structureOf(map);
+    QCOMPARE(structure.matrices.size(), std::size_t(1));
+    QCOMPARE(structure.blocks, 1);
+    QCOMPARE(frameOf(structure, map, 0).kept, mask.kept());
 }
 
 void MaskSourceTest::aForeignCheckpointIsNoGate() {
