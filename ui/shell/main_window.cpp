@@ -17,6 +17,7 @@
 #include "ui/client/libraries.h"
 #include "ui/client/run_record.h"
 #include "ui/shell/page_factory.h"
+#include "ui/shell/page_frame.h"
 #include "ui/shell/run_strip.h"
 #include "ui/theme/icons.h"
 #include "ui/widgets/basics.h"
@@ -132,8 +133,9 @@ void MainWindow::makeLayout() {
 Page* MainWindow::ensurePage(PageId id) {
     Page*& page = m_pages[std::size_t(id)];
     if (!page) {
-        page = makePage(id, *m_workspace, m_stack);
-        m_stack->addWidget(page);
+        page = makePage(id, *m_workspace, nullptr);
+        m_frames[std::size_t(id)] = new PageFrame(page, m_stack);
+        m_stack->addWidget(m_frames[std::size_t(id)]);
         adoptActions();
     }
     return page;
@@ -157,7 +159,7 @@ void MainWindow::showPage(PageId id) {
     Page* page = ensurePage(id);
     if (other && m_popup) m_popup->close();
     m_page = id;
-    m_stack->setCurrentWidget(page);
+    m_stack->setCurrentWidget(m_frames[std::size_t(id)]);
     m_rail->button(int(id))->setChecked(true);
     m_workspace->actions().action(QStringLiteral("view.page.") + pageName(id))->setChecked(true);
     // What was said about the page before is no news on this one; what went wrong still is.

@@ -79,6 +79,7 @@ class MainWindow : public QMainWindow {
     QToolButton* m_themeButton = nullptr;
     QHash<QString, QMenu*> m_menus;
     std::array<Page*, kPages> m_pages{};
+    std::array<QWidget*, kPages> m_frames{};  ///< what the stack holds, a page in each
     PageId m_page = PageId::Home;
     QPointer<Popup> m_popup;
     bool m_wasShown = false;
