@@ -85,6 +85,7 @@ QWidget* PlaygroundPage::makePrompt() {
     m_prompt->setAccessibleName(tr("Prompt"));
     m_prompt->setPlaceholderText(tr("A text to go on from"));
     m_prompt->setPlainText(tr("The purpose of this program is to"));
+    m_prompt->moveCursor(QTextCursor::End);
     m_prompt->setTabChangesFocus(true);
     m_prompt->document()->setDocumentMargin(kGap);
     m_prompt->setFixedHeight(m_prompt->fontMetrics().lineSpacing() * 3 + kGap * 3);
@@ -217,6 +218,7 @@ void PlaygroundPage::updateModels() {
         m_generation.stop();
     else
         m_generation.clear();
+    updateTexts();
     updateButtons();
 }
 

@@ -144,6 +144,7 @@ class PlaygroundPageTest : public QObject {
         Shown shown(m_home.runs(), run());
         QTRY_VERIFY(!shown.says("is not finished") && shown.column(1)->isVisible());
         QTRY_VERIFY(shown.says("70 % pruned"));
+        QVERIFY(shown.says("the two texts part is marked in both"));
         QVERIFY(shown.generate());
         QCOMPARE(shown.sides().size(), 2);
         for (const auto& side : shown.sides()) QCOMPARE(int(side.state), int(State::Done));
