@@ -15,6 +15,41 @@ QColor between(const QColor& band, const QColor& line) {
                   (band.blue() * 2 + line.blue()) / 3);
 }
 
+/// Leaves out points that lie within a quarter of a pixel of the line without them. Points ascend by x.
+void simplify(QVector<QPointF>& points) {
+    constexpr double kTolerance = 0.25;
+    if (points.size() < 3) return;
+    qsizetype kept = 1;
+    QPointF anchor = points[0], before = points[0];
+    double low = -INFINITY, high = INFINITY;
+    const auto keep = [&](const QPointF& point) {
+        points[kept++] = anchor = point;
+        low = -INFINITY, high = INFINITY;
+    };
+    for (qsizetype i = 1; i < points.size(); ++i) {
+        const auto point = points[i];
+        const double across = point.x() - anchor.x();
+        const double slope = across > 0 ? (point.y() - anchor.y()) / across : 0;
+        if (across <= 0 || slope < low || slope > high) {
+            if (before != anchor) keep(before);
+            const double rest = point.x() - anchor.x();
+            if (rest <= 0) {
+                keep(point);
+            } else {
+                low = (point.y() - kTolerance - anchor.y()) / rest;
+                high = (point.y() + kTolerance - anchor.y()) / rest;
+            }
+        } else {
+            low = std::max(low, (point.y() - kTolerance - anchor.y()) / across);
+            high = std::min(high, (point.y() + kTolerance - anchor.y()) / across);
+        }
+        before = point;
+    }
+    if (before != anchor) keep(before);
+    points.resize(kept);
+}
+
+constexpr double kRough = 3;        ///< mean height of a column in pixels
 constexpr qsizetype kJoined = 300;  ///< most points of a line whose corners are joined
 
 }  // namespace
@@ -115,27 +150,31 @@ void CurvePlottable::draw(QCPPainter* painter) {
     const bool vector = painter->modes().testFlag(QCPPainter::pmVectorized);
     const double ratio = vector || !painter->device() ? 1.0 : painter->device()->devicePixelRatioF();
     m_left = rect.left();
-    m_columnWidth = 1 / ratio;
-    const auto columns = static_cast<std::size_t>(std::max(1.0, std::ceil(rect.width() * ratio)));
+    // Columns are logical pixels: on a dense screen nobody tells two halves of one apart, and half of them
+    // are drawn in half of the time.
+    m_columnWidth = 1;
+    m_ratio = ratio;
+    const auto columns = static_cast<std::size_t>(std::max(1, rect.width()));
     const auto range = mKeyAxis->range();
     auto begin = index.lowerBound(points, range.lower);
     auto end = index.lowerBound(points, std::nextafter(range.upper, INFINITY));
 
     const QPen line(m_look.line, 2), plain(m_look.line, 0, Qt::DotLine);
-    const auto drawn = [&](bool mean, const QPen& pen, const std::vector<double>& edges) {
-        if (edges.empty())
-            drawPoints(painter, begin, end, mean, pen);
+    const bool dense = end - begin > columns;
+    const auto drawn = [&](bool mean, const QPen& pen) {
+        if (dense)
+            drawLine(painter, mean, pen);
         else
-            drawLine(painter, edges, mean, pen);
+            drawPoints(painter, begin, end, mean, pen);
     };
-    std::vector<double> edges;
-    if (end - begin > 2 * columns) {
-        edges.resize(columns + 1);
+    if (dense) {
+        std::vector<double> edges(columns + 1);
         for (std::size_t i = 0; i <= columns; ++i)
             edges[i] = mKeyAxis->pixelToCoord(m_left + static_cast<double>(i) * m_columnWidth);
         // The newest point lies on the right edge.
         edges.back() =
             std::max(std::nextafter(edges.back(), INFINITY), std::nextafter(range.upper, INFINITY));
+        index.columns(points, edges, m_columns);
     } else {
         // The lines that leave the chart at both sides.
         if (begin > 0) --begin;
@@ -143,66 +182,110 @@ void CurvePlottable::draw(QCPPainter* painter) {
     }
     switch (m_kind) {
         case CurveKind::Line:
-            drawn(false, line, edges);
+            drawn(false, line);
             break;
         case CurveKind::Ghost:
-            drawn(false, plain, edges);
+            drawn(false, plain);
             break;
         case CurveKind::Mean:
-            drawn(hasMean(), line, edges);
+            drawn(hasMean(), line);
             break;
         case CurveKind::Noisy:
-            if (edges.empty())
+            if (!dense)
                 drawPoints(painter, begin, end, false, QPen(between(m_look.band, m_look.line), 0));
             else
-                drawBand(painter, edges);
-            if (hasMean()) drawn(true, line, edges);
+                drawBand(painter, false, m_look.band, 1 / m_ratio);
+            if (hasMean()) drawn(true, line);
             break;
     }
 }
 
-void CurvePlottable::drawBand(QCPPainter* painter, const std::vector<double>& edges) {
-    m_data.index().columns(m_data.points(), edges, false, m_columns);
+void CurvePlottable::drawBand(QCPPainter* painter, bool mean, const QColor& colour, double least) {
     const bool log = mValueAxis->scaleType() == QCPAxis::stLogarithmic;
-    QVector<QLineF> lines;
-    lines.reserve(static_cast<int>(m_columns.size()));
-    double before = std::nan("");
+    // From the top to the bottom of each column; empty where top is below bottom.
+    m_spans.assign(m_columns.size(), {1, 0});
+    double before = std::nan(""), top = INFINITY, bottom = -INFINITY;
+    const auto area = mKeyAxis->axisRect()->rect();
     for (std::size_t i = 0; i < m_columns.size(); ++i) {
         const auto& column = m_columns[i];
-        if (column.extent.empty()) {
-            if (column.gapAfter) before = std::nan("");
-            continue;
-        }
-        const double least = log ? column.extent.leastPositive : column.extent.least;
-        if (column.gapBefore) before = std::nan("");
-        if (log && !std::isfinite(least)) {
+        const auto& extent = mean ? column.means : column.values;
+        const double lowest = log ? extent.leastPositive : extent.least;
+        if (column.gapBefore || (column.empty() && column.gapAfter)) before = std::nan("");
+        if (column.empty()) continue;
+        if (log && !std::isfinite(lowest)) {
             before = std::nan("");
             continue;
         }
-        double low = pixelOf(least), high = pixelOf(column.extent.greatest);
+        double low = pixelOf(lowest), high = pixelOf(extent.greatest);
         // Neighbouring columns touch, as the line between their points does.
         if (std::isfinite(before)) {
             low = std::max(low, before);
             high = std::min(high, before);
         }
-        const double x = m_left + static_cast<double>(i) * m_columnWidth;
-        if (low - high < 1) low = high + 1;
-        lines.append(QLineF(x, high, x, low));
-        before = column.gapAfter ? std::nan("") : pixelOf(column.last);
+        if (const double missing = least - (low - high); missing > 0) low += missing / 2, high -= missing / 2;
+        before = column.gapAfter ? std::nan("") : pixelOf(mean ? column.lastMean : column.last);
+        low = std::min<double>(low, area.bottom() + 1);
+        high = std::max<double>(high, area.top());
+        if (low <= high) continue;
+        m_spans[i] = {high, low};
+        top = std::min(top, high);
+        bottom = std::max(bottom, low);
     }
+    if (!(top < bottom)) return;
     painter->setAntialiasing(false);
-    painter->setPen(QPen(m_look.band, 0));
-    painter->drawLines(lines);
+    if (painter->modes().testFlag(QCPPainter::pmVectorized)) {
+        QVector<QLineF> lines;
+        for (std::size_t i = 0; i < m_spans.size(); ++i) {
+            const double x = m_left + static_cast<double>(i) * m_columnWidth;
+            if (m_spans[i].first < m_spans[i].second)
+                lines.append(QLineF(x, m_spans[i].first, x, m_spans[i].second));
+        }
+        painter->setPen(QPen(colour, m_columnWidth));
+        painter->drawLines(lines);
+        return;
+    }
+    // A tenth of what as many lines cost.
+    const int first = static_cast<int>(std::floor(top * m_ratio)),
+              last = static_cast<int>(std::ceil(bottom * m_ratio));
+    const int width = static_cast<int>(std::lround(m_columnWidth * m_ratio));
+    const double scale = width / m_columnWidth;
+    QImage image(static_cast<int>(m_spans.size()) * width, last - first, QImage::Format_ARGB32_Premultiplied);
+    image.fill(0);
+    auto* bits = reinterpret_cast<QRgb*>(image.bits());
+    const auto stride = image.bytesPerLine() / 4;
+    const QRgb ink = qPremultiply(colour.rgba());
+    for (std::size_t i = 0; i < m_spans.size(); ++i) {
+        if (m_spans[i].first > m_spans[i].second) continue;
+        const int from = static_cast<int>(std::floor(m_spans[i].first * m_ratio)) - first;
+        const int to = std::max(from + 1, static_cast<int>(std::lround(m_spans[i].second * m_ratio)) - first);
+        auto* at = bits + from * stride + static_cast<qsizetype>(i) * width;
+        for (int y = from; y < std::min(to, last - first); ++y, at += stride) std::fill_n(at, width, ink);
+    }
+    painter->drawImage(QRectF(m_left, first / m_ratio, image.width() / scale, image.height() / m_ratio),
+                       image);
 }
 
-void CurvePlottable::drawLine(QCPPainter* painter, const std::vector<double>& edges, bool mean,
-                              const QPen& pen) {
-    m_data.index().columns(m_data.points(), edges, mean, m_columns);
+/// Whether a curve jumps about so much within a pixel column that a line through it would be a band, too.
+bool CurvePlottable::isRough(bool mean) const {
+    double heights = 0;
+    std::size_t count = 0;
+    for (const auto& column : m_columns) {
+        if (column.empty()) continue;
+        const auto& extent = mean ? column.means : column.values;
+        const double height = std::abs(pixelOf(extent.greatest) - pixelOf(extent.least));
+        if (std::isfinite(height)) heights += height, ++count;
+    }
+    return count > 0 && heights / static_cast<double>(count) > kRough;
+}
+
+void CurvePlottable::drawLine(QCPPainter* painter, bool mean, const QPen& pen) {
+    if (m_look.dash == Qt::SolidLine && pen.style() == Qt::SolidLine && isRough(mean))
+        return drawBand(painter, mean, pen.color(), pen.widthF());
     m_strokes.assign(1, {});
     for (std::size_t i = 0; i < m_columns.size(); ++i) {
         const auto& column = m_columns[i];
-        if (column.gapBefore || (column.extent.empty() && column.gapAfter)) m_strokes.emplace_back();
-        if (column.extent.empty()) continue;
+        if (column.gapBefore || (column.empty() && column.gapAfter)) m_strokes.emplace_back();
+        if (column.empty()) continue;
         const double x = m_left + (static_cast<double>(i) + 0.5) * m_columnWidth;
         const auto add = [&](double value) {
             const double y = pixelOf(value);
@@ -212,14 +295,23 @@ void CurvePlottable::drawLine(QCPPainter* painter, const std::vector<double>& ed
             else if (stroke.isEmpty() || std::abs(stroke.back().y() - y) > 0.05 || stroke.back().x() != x)
                 stroke.append({x, y});
         };
-        add(column.first);
+        const auto& extent = mean ? column.means : column.values;
+        const double first = mean ? column.firstMean : column.first,
+                     last = mean ? column.lastMean : column.last;
+        // Within a pixel there is nothing to see.
+        if (std::abs(pixelOf(extent.greatest) - pixelOf(extent.least)) <= 1) {
+            add(last);
+            if (column.gapAfter) m_strokes.emplace_back();
+            continue;
+        }
+        add(first);
         // A column that only rises or falls is its two ends; any other shows its extremes, too.
-        const double low = std::min(column.first, column.last), high = std::max(column.first, column.last);
-        if (column.extent.greatest > high) add(column.extent.greatest);
-        if (column.extent.least < low) add(column.extent.least);
-        add(column.last);
+        if (extent.greatest > std::max(first, last)) add(extent.greatest);
+        if (extent.least < std::min(first, last)) add(extent.least);
+        add(last);
         if (column.gapAfter) m_strokes.emplace_back();
     }
+    for (auto& stroke : m_strokes) simplify(stroke);
     stroke(painter, pen);
 }
 
@@ -238,6 +330,8 @@ void CurvePlottable::drawPoints(QCPPainter* painter, std::size_t begin, std::siz
         else
             m_strokes.back().append({x, at});
     }
+    for (auto& stroke : m_strokes)
+        if (stroke.size() > kJoined) simplify(stroke);
     stroke(painter, pen);
 }
 
@@ -266,7 +360,8 @@ void CurvePlottable::stroke(QCPPainter* painter, const QPen& pen) {
             painter->setBrush(Qt::NoBrush);
             continue;
         }
-        if (pattern.isEmpty() && points.size() <= kJoined) {
+        // Lines of a pixel are cheap at any length.
+        if (pattern.isEmpty() && (points.size() <= kJoined || pen.widthF() <= 1)) {
             painter->drawPolyline(points.constData(), static_cast<int>(points.size()));
             continue;
         }

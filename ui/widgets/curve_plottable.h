@@ -63,8 +63,10 @@ class CurvePlottable : public QCPAbstractPlottable {
     void drawLegendIcon(QCPPainter*, const QRectF&) const override {}
 
   private:
-    void drawBand(QCPPainter* painter, const std::vector<double>& edges);
-    void drawLine(QCPPainter* painter, const std::vector<double>& edges, bool mean, const QPen& pen);
+    /// Fills every column from its least to its greatest value, at least `least` pixels tall.
+    void drawBand(QCPPainter* painter, bool mean, const QColor& colour, double least);
+    bool isRough(bool mean) const;
+    void drawLine(QCPPainter* painter, bool mean, const QPen& pen);
     void drawPoints(QCPPainter* painter, std::size_t begin, std::size_t end, bool mean, const QPen& pen);
     void stroke(QCPPainter* painter, const QPen& pen);
     double pixelOf(double value) const;  ///< NaN where a logarithmic axis has no place for it
@@ -74,7 +76,9 @@ class CurvePlottable : public QCPAbstractPlottable {
     CurveKind m_kind;
     Look m_look;
     double m_left = 0, m_columnWidth = 1;  // of the pixel columns, in logical pixels
-    std::vector<Column> m_columns;         // kept between draws for their memory
+    double m_ratio = 1;                    // device pixels a logical one
+    std::vector<std::pair<double, double>> m_spans;
+    std::vector<Column> m_columns;  // kept between draws for their memory
     std::vector<QVector<QPointF>> m_strokes;
 };
 

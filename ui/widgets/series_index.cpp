@@ -22,6 +22,7 @@ void SeriesIndex::update(const CurvePoints& points) {
         }
         auto& bucket = m_buckets.back();
         const double x = points.x[m_count], y = points.y[m_count];
+        if (!std::isfinite(x) || !std::isfinite(y)) bucket.complete = false;
         if (!std::isfinite(x)) continue;
         if (std::isnan(bucket.firstX)) bucket.firstX = x;
         bucket.lastX = x;
@@ -111,38 +112,93 @@ void SeriesIndex::means(const CurvePoints& points, std::size_t begin, std::size_
     }
 }
 
-void SeriesIndex::columns(const CurvePoints& points, std::span<const double> edges, bool mean,
+std::size_t SeriesIndex::advance(const CurvePoints& points, std::size_t from, std::size_t guess,
+                                 double edge) const {
+    // Steps are mostly even, so that a column holds about as many as the one before it.
+    constexpr int kSteps = 4;
+    auto at = std::min(from + guess, m_count);
+    for (int i = 0; i < kSteps; ++i) {
+        const bool below = at == from || points.x[at - 1] < edge;
+        const bool reached = at == m_count || points.x[at] >= edge;
+        if (below && reached) return at;
+        if (!below && at > from)
+            --at;
+        else if (at < m_count)
+            ++at;
+    }
+    return std::max(from, lowerBound(points, edge));
+}
+
+void SeriesIndex::collect(const CurvePoints& points, std::size_t begin, std::size_t end,
+                          DebiasedMean& running, Column& column) const {
+    bool any = false;
+    const auto take = [&](std::size_t i) {
+        const double x = points.x[i], y = points.y[i];
+        if (!std::isfinite(x) || !std::isfinite(y)) {
+            (any ? column.gapAfter : column.gapBefore) = true;
+            return;
+        }
+        column.values.add(y);
+        if (m_length > 0) {
+            column.lastMean = running.add(x, y);
+            column.means.add(column.lastMean);
+        } else {
+            column.lastMean = y;
+        }
+        if (!any) column.first = y, column.firstMean = column.lastMean;
+        any = true;
+        column.last = y;
+        column.gapAfter = false;
+    };
+    for (auto i = begin; i < end;) {
+        const auto bucket = i / kBucket;
+        const auto stop = std::min(end, (bucket + 1) * kBucket);
+        const bool whole = i % kBucket == 0 && stop == std::min(m_count, (bucket + 1) * kBucket);
+        if (whole && m_buckets[bucket].complete) {
+            if (!any) {
+                column.first = column.firstMean = points.y[i];
+                auto first = m_buckets[bucket].before;
+                if (m_length > 0) column.firstMean = first.add(points.x[i], points.y[i]);
+                any = true;
+            }
+            column.values.add(m_buckets[bucket].values);
+            column.means.add(m_buckets[bucket].means);
+            column.last = points.y[stop - 1];
+            column.gapAfter = false;
+            running = bucket + 1 < m_buckets.size() ? m_buckets[bucket + 1].before : m_mean;
+            column.lastMean = m_length > 0 ? running.value() : column.last;
+        } else {
+            for (; i < stop; ++i) take(i);
+        }
+        i = stop;
+    }
+    if (m_length <= 0) column.means = column.values;
+    if (!any && begin < end) column.gapAfter = true;
+}
+
+void SeriesIndex::columns(const CurvePoints& points, std::span<const double> edges,
                           std::vector<Column>& out) const {
     out.clear();
     if (edges.size() < 2) return;
     out.resize(edges.size() - 1);
-    mean = mean && m_length > 0;
-    const auto isValue = [&](std::size_t i) {
-        return std::isfinite(points.x[i]) && std::isfinite(points.y[i]);
-    };
-    const auto meanAt = [&](std::size_t i) {
-        auto running = m_buckets[i / kBucket].before;
-        for (auto k = i / kBucket * kBucket; k <= i; ++k) running.add(points.x[k], points.y[k]);
-        return running.value();
-    };
     auto begin = lowerBound(points, edges[0]);
-    for (std::size_t c = 0; c + 1 < edges.size(); ++c) {
-        const auto end = std::max(begin, lowerBound(points, edges[c + 1]));
-        auto& column = out[c];
-        if (begin < end) {
-            column.extent = extent(points, begin, end, mean);
-            auto first = begin, last = end - 1;
-            while (first < end && !isValue(first)) ++first;
-            column.gapBefore = first > begin;
-            if (first < end) {
-                while (!isValue(last)) --last;
-                column.gapAfter = last + 1 < end;
-                column.first = mean ? meanAt(first) : points.y[first];
-                column.last = mean ? meanAt(last) : points.y[last];
-            } else {
-                column.gapAfter = true;
-            }
-        }
+    DebiasedMean running;
+    if (begin < m_count) {
+        running = m_buckets[begin / kBucket].before;
+        for (auto i = begin / kBucket * kBucket; i < begin; ++i) running.add(points.x[i], points.y[i]);
+    }
+    const auto all = lowerBound(points, edges.back()) - begin;
+    const bool snaps = all / out.size() >= kBucket;
+    auto edge = begin;
+    std::size_t count = 0;
+    for (std::size_t c = 0; c + 1 < edges.size() && begin < m_count; ++c) {
+        const auto next = advance(points, edge, count, edges[c + 1]);
+        count = next - edge;
+        edge = next;
+        const auto end = snaps && c + 2 < edges.size()
+                             ? std::clamp((edge + kBucket / 2) / kBucket * kBucket, begin, m_count)
+                             : std::max(begin, edge);
+        collect(points, begin, end, running, out[c]);
         begin = end;
     }
 }

@@ -35,13 +35,15 @@ struct Extent {
 
 /// What falls into one pixel column.
 struct Column {
-    Extent extent;
-    double first = 0, last = 0;                ///< where not empty
+    Extent values, means;
+    double first = 0, last = 0, firstMean = 0, lastMean = 0;  ///< where not empty
     bool gapBefore = false, gapAfter = false;  ///< a NaN lies before the first value, behind the last one
+
+    bool empty() const { return values.empty(); }
 };
 
 /// Finds points by x, and the exact extents of any range of points and of their debiased mean, in time that
-/// hardly grows with the number of points. Holds a summary of every 64 points, none of the points: they are
+/// hardly grows with the number of points. Holds a summary of every 32 points, none of the points: they are
 /// passed in again, the same with more at the end. O(new points) to update. Plain values, no Qt.
 class SeriesIndex {
   public:
@@ -67,18 +69,24 @@ class SeriesIndex {
     std::size_t lowerBound(const CurvePoints& points, double x) const;
     /// Extent of the points [begin, end), or of their mean.
     Extent extent(const CurvePoints& points, std::size_t begin, std::size_t end, bool mean = false) const;
-    /// One column between every two neighbours of `edges` (ascending), the upper edge not included.
-    void columns(const CurvePoints& points, std::span<const double> edges, bool mean,
-                 std::vector<Column>& out) const;
+    /// One column between every two neighbours of `edges` (ascending), the upper edge not included; without a
+    /// length the means are the values. Where columns hold 32 points or more, they begin and end at multiples
+    /// of 32 points: at most half a column beside the edge, and every point is in exactly one of them.
+    void columns(const CurvePoints& points, std::span<const double> edges, std::vector<Column>& out) const;
     /// The mean at the points [begin, end).
     void means(const CurvePoints& points, std::size_t begin, std::size_t end, std::vector<double>& out) const;
 
   private:
-    static constexpr std::size_t kBucket = 64;
+    std::size_t advance(const CurvePoints& points, std::size_t from, std::size_t guess, double edge) const;
+    void collect(const CurvePoints& points, std::size_t begin, std::size_t end, DebiasedMean& running,
+                 Column& column) const;
+
+    static constexpr std::size_t kBucket = 32;
     struct Bucket {
         double firstX = std::nan(""), lastX = std::nan("");
         Extent values, means;
-        DebiasedMean before;  ///< as it was in front of the bucket's first point
+        bool complete = true;  ///< has no gap
+        DebiasedMean before;   ///< as it was in front of the bucket's first point
     };
 
     std::vector<Bucket> m_buckets;

@@ -47,6 +47,11 @@ double meanByDefinition(const std::vector<double>& x, const std::vector<double>&
     return sum / weight;
 }
 
+/// Where a column of many points ends.
+std::size_t snapped(std::size_t index) {
+    return (index + 16) / 32 * 32;
+}
+
 Extent extentByDefinition(const std::vector<double>& y, std::size_t begin, std::size_t end) {
     Extent extent;
     for (auto i = begin; i < end; ++i)
@@ -67,7 +72,7 @@ CurveStyle style(const QString& name, CurveKind kind, const QColor& colour) {
 struct Shown {
     CurvePlot plot;
     Shown() {
-        plot.addPanel({QStringLiteral("Loss"), {}, 1, {}, {}});
+        plot.addPanel({QStringLiteral("Loss"), {}, 1, {}, {}, {}});
         plot.resize(640, 320);
         plot.show();
         settle();
@@ -156,23 +161,69 @@ class CurvePlotTest : public QObject {
         std::vector<double> edges;
         for (int i = 0; i <= 500; ++i) edges.push_back(i * 200.0);
         std::vector<Column> columns;
-        index.columns({x, y}, edges, false, columns);
+        index.columns({x, y}, edges, columns);
         QCOMPARE(columns.size(), std::size_t(500));
-        QCOMPARE(columns[54321 / 200].extent.greatest, 1000.0);
+        QCOMPARE(std::max(columns[54321 / 200].values.greatest, columns[54321 / 200 + 1].values.greatest),
+                 1000.0);
         for (std::size_t c = 0; c < 500; ++c) {
-            const auto expected = extentByDefinition(y, c * 200, (c + 1) * 200);
-            QCOMPARE(columns[c].extent.least, expected.least);
-            QCOMPARE(columns[c].extent.greatest, expected.greatest);
-            QCOMPARE(columns[c].first, y[c * 200]);
+            const auto begin = c == 0 ? 0 : snapped(c * 200),
+                       end = c == 499 ? y.size() : snapped((c + 1) * 200);
+            const auto expected = extentByDefinition(y, begin, end);
+            QCOMPARE(columns[c].values.least, expected.least);
+            QCOMPARE(columns[c].values.greatest, expected.greatest);
+            QCOMPARE(columns[c].first, y[begin]);
         }
         // A gap inside of a column is no hole in the picture; at its end it is one.
-        y[77799] = kNone;
+        const auto last = snapped(77800) - 1;
+        y[last] = kNone;
         index.clear();
         index.update({x, y});
-        index.columns({x, y}, edges, false, columns);
+        index.columns({x, y}, edges, columns);
         QVERIFY(columns[77777 / 200].gapAfter);
         QVERIFY(!columns[77777 / 200 + 1].gapBefore);
-        QCOMPARE(columns[77777 / 200].last, y[77798]);
+        QCOMPARE(columns[77777 / 200].last, y[last - 1]);
+    }
+
+    void columnsOfTheMeanAreExact() {
+        // Few and many points a column, uneven steps, gaps: against every point's mean.
+        std::mt19937 generator(11);
+        for (const double perColumn : {3.0, 60.0, 700.0}) {
+            const auto count = static_cast<std::size_t>(perColumn * 60);
+            auto y = noise(count, 12);
+            std::vector<double> x(count);
+            double at = 1;
+            for (auto& value : x) value = at, at += generator() % 5 == 0 ? 3 : 1;
+            for (std::size_t i = 500; i < count; i += 1711) y[i] = kNone;
+            SeriesIndex index;
+            index.setLength(25, {});
+            index.update({x, y});
+            std::vector<double> means;
+            index.means({x, y}, 0, count, means);
+            std::vector<double> edges;
+            for (int i = 0; i <= 50; ++i) edges.push_back(10 + i * (at - 20) / 50);
+            std::vector<Column> columns;
+            index.columns({x, y}, edges, columns);
+            for (std::size_t c = 0; c < columns.size(); ++c) {
+                const auto at = [&](double edge) {
+                    return static_cast<std::size_t>(std::lower_bound(x.begin(), x.end(), edge) - x.begin());
+                };
+                const bool snaps = perColumn >= 32;
+                const auto begin = snaps && c > 0 ? snapped(at(edges[c])) : at(edges[c]);
+                const auto end =
+                    snaps && c + 1 < columns.size() ? snapped(at(edges[c + 1])) : at(edges[c + 1]);
+                const auto values = extentByDefinition(y, begin, end),
+                           mean = extentByDefinition(means, begin, end);
+                QCOMPARE(columns[c].values.least, values.least);
+                QCOMPARE(columns[c].values.greatest, values.greatest);
+                QCOMPARE(columns[c].means.least, mean.least);
+                QCOMPARE(columns[c].means.greatest, mean.greatest);
+                if (!std::isnan(y[end - 1])) {
+                    QCOMPARE(columns[c].last, y[end - 1]);
+                    QCOMPARE(columns[c].lastMean, means[end - 1]);
+                }
+                if (!std::isnan(y[begin])) QCOMPARE(columns[c].firstMean, means[begin]);
+            }
+        }
     }
 
     void theMeanIsTheDebiasedOne() {
@@ -466,7 +517,7 @@ class CurvePlotTest : public QObject {
         Actions actions;
         Shown shown;
         CurvePlot hidden;
-        hidden.addPanel({QStringLiteral("Loss"), {}, 1, {}, {}});
+        hidden.addPanel({QStringLiteral("Loss"), {}, 1, {}, {}, {}});
         shown.plot.bindActions(actions);
         hidden.bindActions(actions);
         QCOMPARE(actions.all().size(), 4);
