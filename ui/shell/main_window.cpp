@@ -30,7 +30,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr QSize kDefaultSize(1280, 800), kLeastSize(960, 640);
+// The least is what half of a full-HD screen at twice the scale has; pages scroll there.
+constexpr QSize kDefaultSize(1280, 800), kLeastSize(760, 520);
 constexpr int kFirstIdleMs = 500, kNextIdleMs = 150;
 
 class Rail : public QFrame {
@@ -195,12 +196,14 @@ void MainWindow::tell(const QString& sentence, bool bad, const QString& action) 
 }
 
 void MainWindow::restore() {
-    resize(m_options.size.value_or(kDefaultSize));
-    // A size that was asked for may be less than what is comfortable.
-    if (m_options.size)
+    if (m_options.size) {
+        // What was asked for may be less than what is comfortable.
         setMinimumSize(m_options.size->boundedTo(kLeastSize));
-    else if (!m_settings.geometry.isEmpty())
-        restoreGeometry(m_settings.geometry);
+        resize(*m_options.size);
+        return;
+    }
+    resize(kDefaultSize);
+    if (!m_settings.geometry.isEmpty()) restoreGeometry(m_settings.geometry);
 }
 
 void MainWindow::showEvent(QShowEvent* event) {

@@ -62,7 +62,7 @@ class TestLayoutWalk : public QObject {
         QTest::addColumn<QSize>("size");
         QTest::addColumn<bool>("dark");
         QTest::addColumn<bool>("withRun");
-        for (const QSize& size : {QSize(1024, 680), QSize(1280, 800), QSize(1920, 1080)})
+        for (const QSize& size : {QSize(640, 480), QSize(1024, 680), QSize(1280, 800), QSize(1920, 1080)})
             for (const bool dark : {false, true})
                 for (const bool run : {false, true})
                     QTest::addRow("%dx%d %s %s", size.width(), size.height(), dark ? "dark" : "light",
