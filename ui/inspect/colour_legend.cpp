@@ -77,7 +77,7 @@ void ColourLegend::show(const HeatmapView& view) {
         }
         case Colouring::Magnitude:
             bar(magnitudeText(range.low), magnitudeText(range.high) + QStringLiteral(" |w|, logarithmic"));
-            swatch(tokens.paper, QStringLiteral("pruned: small on paper"));
+            swatch(tokens.paper, QStringLiteral("pruned: faint"));
             break;
         case Colouring::Gate:
             bar(QStringLiteral("0"), (navigator.level() == Level::Matrix

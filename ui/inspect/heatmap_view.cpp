@@ -25,6 +25,7 @@ constexpr std::size_t kMostValues = 256;
 
 HeatmapView::HeatmapView(QWidget* parent) : QWidget(parent) {
     setFocusPolicy(Qt::StrongFocus);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
     setMouseTracking(true);
     setAttribute(Qt::WA_OpaquePaintEvent);
     setAccessibleName(tr("Map of the masks"));
@@ -33,7 +34,7 @@ HeatmapView::HeatmapView(QWidget* parent) : QWidget(parent) {
 }
 
 QSize HeatmapView::sizeHint() const {
-    return QSize(fontMetrics().height() * 40, fontMetrics().height() * 30);
+    return minimumSizeHint();  // it takes what there is, and asks for no scroll bar
 }
 
 QSize HeatmapView::minimumSizeHint() const {

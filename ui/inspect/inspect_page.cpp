@@ -28,6 +28,7 @@ namespace {
 
 constexpr int kFollowMs = 250;
 constexpr std::size_t kDetailsKept = 6;
+constexpr int kProblemsShown = 3;
 constexpr const char* kPaletteSetting = "inspect/palette";
 
 }  // namespace
@@ -218,10 +219,18 @@ void InspectPage::connectLoader() {
     connect(&m_loader, &MaskLoader::opened, this, [this](const SourceFacts& facts) { take(facts, true); });
     connect(&m_loader, &MaskLoader::refreshed, this,
             [this](const SourceFacts& facts) { take(facts, false); });
-    connect(&m_loader, &MaskLoader::problem, this,
-            [this](const QString& sentence) { m_banner->tell(Banner::Kind::Warning, sentence); });
+    connect(&m_loader, &MaskLoader::problem, this, [this](const QString& sentence) {
+        m_problems << sentence;
+        // The first say what is wrong, later ones are mostly its consequences.
+        m_banner->tell(Banner::Kind::Warning, m_problems.mid(0, kProblemsShown).join(QLatin1Char('\n')));
+    });
     connect(&m_loader, &MaskLoader::frameRead, this, [this](std::int64_t step, const FramePtr& frame) {
-        if (!frame || (!m_facts.steps.empty() && step != m_slider->step())) return;
+        if (!frame) {
+            // What cannot be read is no step of the slider; the next one beside it is shown.
+            m_unreadable.insert(step);
+            return m_slider->setSteps(readableSteps());
+        }
+        if (!m_facts.steps.empty() && step != m_slider->step()) return;
         m_panel->setFrame(frame);
         m_view->setFrame(frame);
     });
@@ -284,6 +293,8 @@ void InspectPage::openCurrent() {
     m_shownModel = model;
     m_opened = m_opening = false;
     m_details.clear();
+    m_unreadable.clear();
+    m_problems.clear();
     m_banner->clear();
     m_slider->play(false);
     if (run.empty() && model.isEmpty()) {
@@ -332,17 +343,24 @@ void InspectPage::take(const SourceFacts& facts, bool fresh) {
         m_loader.forget();
         m_view->dropValues();
     }
-    m_slider->setVisible(facts.steps.size() > 1);
+    const auto steps = readableSteps();
+    m_slider->setVisible(steps.size() > 1);
     const auto shown = m_slider->step();
-    m_slider->setSteps(facts.steps);
-    if (fresh && (m_slider->step() == shown || facts.steps.empty())) showStep();
-    if (fresh && facts.isRun && facts.steps.empty())
+    m_slider->setSteps(steps);
+    if (fresh && (m_slider->step() == shown || steps.empty())) showStep();
+    if (fresh && facts.isRun && facts.steps.empty() && m_problems.isEmpty())
         m_banner->tell(
             Banner::Kind::Information,
             tr("This run has recorded no map yet: the whole model is shown, and everything is still kept."));
-    else if (before.steps.empty() && !facts.steps.empty() && !fresh)
+    else if (before.steps.empty() && !facts.steps.empty() && !fresh && m_problems.isEmpty())
         m_banner->clear();
     viewChanged();
+}
+
+std::vector<std::int64_t> InspectPage::readableSteps() const {
+    auto steps = m_facts.steps;
+    std::erase_if(steps, [this](std::int64_t step) { return m_unreadable.contains(step); });
+    return steps;
 }
 
 void InspectPage::showStep() {

@@ -2,6 +2,8 @@
 
 #include <QTimer>
 #include <list>
+#include <set>
+#include <vector>
 
 #include "ui/inspect/mask_loader.h"
 #include "ui/workspace/page.h"
@@ -52,6 +54,7 @@ class InspectPage : public Page {
     void openCurrent();
     void take(const SourceFacts& facts, bool fresh);
     void showStep();
+    std::vector<std::int64_t> readableSteps() const;
     void follow();
     void viewChanged();
     void showChoices();
@@ -76,6 +79,8 @@ class InspectPage : public Page {
     std::filesystem::path m_shownRun;
     QString m_shownModel;
     SourceFacts m_facts;
+    QStringList m_problems;
+    std::set<std::int64_t> m_unreadable;  ///< steps whose map is torn
     QMetaObject::Connection m_recordChanged;
     bool m_opened = false, m_stale = false, m_opening = false;
 };

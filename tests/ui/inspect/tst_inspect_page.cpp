@@ -323,9 +323,9 @@ void InspectPageTest::badFilesAreASentenceAndTheRestGoesOn() {
     m_workspace->open(run());
     settle();
     QVERIFY(!bannerText().isEmpty());
-    m_page->slider().setStep(20);
-    settle();
-    QVERIFY(m_page->view().data().frame);
+    // The newest that can be read is shown.
+    QTRY_VERIFY(m_page->view().data().frame);
+    QCOMPARE(m_page->slider().steps(), (std::vector<std::int64_t>{10, 20}));
     QCOMPARE(m_page->view().data().frame->step, std::int64_t(20));
     m_page->view().goTo(Level::Tile);
     settle();
