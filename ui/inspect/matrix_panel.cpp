@@ -246,6 +246,8 @@ MatrixPanel::MatrixPanel(QWidget* parent) : QWidget(parent) {
     header->setSectionResizeMode(QHeaderView::ResizeToContents);
     header->setSectionResizeMode(MatrixTableModel::kName, QHeaderView::Stretch);
     header->setHighlightSections(false);
+    m_table->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Ignored);
+    m_table->setMinimumHeight(m_table->verticalHeader()->defaultSectionSize() * 4);
     m_table->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     column->addWidget(m_table, 1);
 
