@@ -16,26 +16,39 @@ if (($# > 1)); then
 fi
 [[ -n "${TESSERA_BIN:-}" ]] || "$packaging/build.sh"
 
+for program in "$bin/tessera" "${TESSERA_CLI:-$bin/tessera-cli}"; do
+    if [[ ! -x "$program" ]]; then
+        echo "There is no $program; packaging/build.sh makes it." >&2
+        exit 1
+    fi
+done
+
+# A home of its own, so that no picture shows where this machine keeps things.
 scratch="$(mktemp -d)"
 trap 'rm -rf -- "$scratch"' EXIT
+export HOME="$scratch/home"
+mkdir -p -- "$HOME" "$pictures"
+unset XDG_DATA_HOME XDG_CONFIG_HOME
+
 if (($#)); then
-    run="$(cd -- "$1" && pwd)"
-    if [[ ! -f "$run/result.json" ]]; then
-        echo "$run is not a finished run: it has no result.json." >&2
+    given="$(cd -- "$1" && pwd)"
+    if [[ ! -f "$given/result.json" ]]; then
+        echo "$given is not a finished run: it has no result.json." >&2
         exit 2
     fi
+    ln -s -- "$(dirname -- "$given")" "$HOME/runs"
+    run="$HOME/runs/$(basename -- "$given")"
 else
-    run="$scratch/runs/starter-leap-70"
-    mkdir -p -- "$scratch/runs"
-    "$bin/tessera-cli" run --model starter --method leap --sparsity 0.7 --steps 60 --out "$run" >/dev/null
-    "$bin/tessera-cli" run --model starter --method wanda --sparsity 0.7 --out "$scratch/runs/starter-wanda-70" >/dev/null
+    run="$HOME/runs/starter-leap-70"
+    mkdir -p -- "$HOME/runs"
+    "$bin/tessera-cli" run --model starter --method wanda --sparsity 0.7 --out "$HOME/runs/starter-wanda-70" >/dev/null
+    "$bin/tessera-cli" run --model starter --method leap --sparsity 0.7 --steps 40 --out "$run" >/dev/null
     "$bin/tessera-cli" bench model "$run" >/dev/null
 fi
 
-mkdir -p -- "$pictures"
 for page in home run inspect compare playground benchmark; do
     for theme in light dark; do
-        QT_QPA_PLATFORM=offscreen "$bin/tessera" --runs "$(dirname -- "$run")" --open "$run" --page "$page" \
+        QT_QPA_PLATFORM=offscreen "$bin/tessera" --runs "$HOME/runs" --open "$run" --page "$page" \
             --theme "$theme" --size 1280x800 --screenshot "$pictures/$page-$theme.png"
         echo "docs/pictures/$page-$theme.png"
     done
