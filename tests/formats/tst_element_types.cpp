@@ -223,6 +223,36 @@ class TestElementTypes : public QObject {
         QVERIFY(std::memcmp(part.data(), whole.data() + 77, part.size() * 4) == 0);
     }
 
+    /// A folder whose weights lie in shards is the model of one file; a shard that is missing is named.
+    void shardedModelFolder() {
+        const auto model = ModelFiles::open(test::data("tiny_llama"));
+        const auto folder = m_scratch / "sharded";
+        std::filesystem::create_directories(folder);
+        std::filesystem::copy(test::data("tiny_llama/config.json"), folder);
+        Json map = Json::object();
+        const auto& tensors = model.tensors().tensors();
+        for (std::size_t shard = 0; shard < 3; ++shard) {
+            const auto name = "model-0000" + std::to_string(shard + 1) + "-of-00003.safetensors";
+            SafetensorsWriter writer(folder / name);
+            for (std::size_t i = shard; i < tensors.size(); i += 3) {
+                writer.declare(tensors[i].name, tensors[i].dtype, tensors[i].shape);
+                map[tensors[i].name] = name;
+            }
+            for (std::size_t i = shard; i < tensors.size(); i += 3)
+                writer.write(tensors[i].name, model.tensors().raw(tensors[i]));
+            writer.commit();
+        }
+        writeFileAtomically(folder / "model.safetensors.index.json", Json{{"weight_map", map}}.dump());
+        const auto again = ModelFiles::open(folder);
+        QCOMPARE(again.tensors().tensors().size(), tensors.size());
+        QCOMPARE(again.fingerprint(), model.fingerprint());
+        for (const auto& info : tensors)
+            QVERIFY2(test::valuesOf(again.tensors(), info.name) == test::valuesOf(model.tensors(), info.name),
+                     info.name.c_str());
+        std::filesystem::remove(folder / "model-00002-of-00003.safetensors");
+        EXPECT_ERROR(ModelFiles::open(folder), NotFound, "model-00002-of-00003.safetensors");
+    }
+
     /// SmolLM2's tensors as `transformers` dequantises them (tests/reference/make_smollm2.py), to the bit.
     void smollm2IsDequantisedAsTransformersDoes() {
         const auto model = catalogueModel("smollm2-135m");
