@@ -17,7 +17,8 @@ namespace tessera::ui {
 namespace {
 
 constexpr int kLossPanel = 0, kSparsityPanel = 1, kStripPanel = 2;
-constexpr int kSmoothingSteps = 60, kUsualSmoothing = 20;
+constexpr int kSmoothingSteps = 60;
+constexpr double kUsualShare = 1.0 / 50;  ///< of a run's steps are smoothed over
 
 /// 0, then 1 to 1000 steps in even ratios.
 double smoothingLength(int position) {
@@ -127,7 +128,9 @@ void RunCharts::makeControls(QVBoxLayout* column) {
     connect(m_plot, &CurvePlot::logYChanged, this, [this](int panel, bool on) {
         if (panel == kLossPanel) m_logLoss->setChecked(on);
     });
-    m_smoothing->setValue(kUsualSmoothing);
+    connect(m_smoothing, &QSlider::sliderMoved, this, [this] { m_smoothingTouched = true; });
+    connect(m_smoothing, &QSlider::actionTriggered, this, [this] { m_smoothingTouched = true; });
+    suggestSmoothing(500);
 }
 
 void RunCharts::setSmoothing(int position) {
@@ -136,6 +139,13 @@ void RunCharts::setSmoothing(int position) {
                              : length == 1 ? tr("1 step")
                                            : tr("%1 steps").arg(length));
     m_plot->setSmoothing(length);
+}
+
+void RunCharts::suggestSmoothing(double steps) {
+    if (m_smoothingTouched) return;
+    int position = 1;
+    while (position < kSmoothingSteps && smoothingLength(position) < steps * kUsualShare) ++position;
+    m_smoothing->setValue(position);
 }
 
 void RunCharts::setQuantity(int index) {
@@ -215,6 +225,11 @@ void RunCharts::refresh() {
                                ? spec["steps"].get<double>()
                                : 0;
     const double all = std::max(asked, planned);
+    // Once, when it is known how long the run is: the length of the mean must not drift while it is watched.
+    if (all > 0)
+        suggestSmoothing(all);
+    else if (m_record->caughtUp() && !steps.empty())
+        suggestSmoothing(steps.step.back());
     const bool over = m_record->state() == RunState::Finished;
     m_plot->setExpectedX(all > 0 && !over ? std::optional(std::pair(0.0, all)) : std::nullopt);
     m_plot->setEmptyText(emptyText());

@@ -40,6 +40,7 @@ class RunCharts : public QWidget {
     void rebuild();
     void setSmoothing(int position);
     void setQuantity(int index);
+    void suggestSmoothing(double steps);
     QString emptyText() const;
 
     CurvePlot* m_plot = nullptr;
@@ -53,6 +54,7 @@ class RunCharts : public QWidget {
     std::size_t m_gaps = 0;
     std::vector<double> m_sparsity, m_ghostSparsity;  ///< 1 - density, as long as the record's steps
     int m_quantityShown = 0;
+    bool m_smoothingTouched = false;
     int m_loss = -1, m_total = -1, m_temperature = -1, m_lossGhost = -1, m_totalGhost = -1;
 };
 

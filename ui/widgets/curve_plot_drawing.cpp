@@ -73,7 +73,7 @@ void CurvePlot::Private::recolour() {
             axis->setTickLabelFont(q->font());
             axis->setLabelFont(q->font());
             axis->setNumberFormat(QStringLiteral("gbc"));
-            axis->setNumberPrecision(5);
+            axis->setNumberPrecision(axis->orientation() == Qt::Horizontal ? 9 : 5);
             axis->setLabelPadding(4);
             axis->setTickLength(0, 4);
             axis->setSelectableParts(QCPAxis::spNone);
@@ -296,8 +296,7 @@ void CurvePlot::Private::placePill() {
     if (following || panels.empty()) return;
     pill->adjustSize();
     const auto area = panels.front()->rect->rect();
-    const QPoint corner =
-        canvas->pos() + QPoint(area.right() - pill->width() - kGap, area.bottom() - pill->height() - kGap);
+    const QPoint corner = canvas->pos() + QPoint(area.right() - pill->width() - kGap, area.top() + kGap / 2);
     pill->move(corner);
     pill->raise();
 }
