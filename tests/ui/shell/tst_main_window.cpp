@@ -11,8 +11,10 @@
 #include <cmath>
 #include <memory>
 
+#include "core/session/run_directory.h"
 #include "ui/client/client_support.h"
 #include "ui/client/libraries.h"
+#include "ui/client/run_record.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/popup.h"
 #include "ui/shell/run_strip.h"
@@ -52,6 +54,7 @@ class TestMainWindow : public QObject {
     Q_OBJECT
 
     std::unique_ptr<test::Home> m_home;
+    QByteArray m_cli;  ///< tests may point elsewhere
 
     std::unique_ptr<MainWindow> make(WindowOptions options = {}) {
         options.runs = m_home->runs();
@@ -75,13 +78,16 @@ class TestMainWindow : public QObject {
     }
 
   private Q_SLOTS:
+    void initTestCase() {
+        m_home = std::make_unique<test::Home>();
+        m_cli = qgetenv("TESSERA_CLI");
+    }
+
     void init() {
         m_home = std::make_unique<test::Home>();
         QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
                            QString::fromStdString((*m_home / "settings").string()));
-        qunsetenv("TESSERA_CLI");
-        if (QFile::exists(QStringLiteral(TESSERA_BINARY_DIR "/bin/tessera-cli")))
-            qputenv("TESSERA_CLI", TESSERA_BINARY_DIR "/bin/tessera-cli");
+        qputenv("TESSERA_CLI", m_cli);
         Theme::instance().setMode(ThemeMode::Light);
     }
 
@@ -172,6 +178,46 @@ class TestMainWindow : public QObject {
             }
         QCOMPARE(buttons, test::SampleEnd(end) == test::SampleEnd::Finished ? 0 : 1);
         QVERIFY(window->windowTitle().contains(QLatin1String("sample-run")));
+    }
+
+    void whatIsNoRunIsSaidCalmly() {
+        const auto folder = m_home->runs() / "nothing-of-a-run";
+        std::filesystem::create_directories(folder);
+        auto window = make();
+        for (const auto& path : {folder, m_home->runs() / "not-there"}) {
+            window->workspace().open(path);
+            QTRY_VERIFY(says(window->findChild<RunStrip*>(), "Unreadable"));
+            for (int i = 0; i < kPages; ++i) window->showPage(PageId(i));
+        }
+        QVERIFY(!QApplication::activeModalWidget());
+    }
+
+    void closingTheWindowStopsTheEngineWithACheckpoint() {
+        if (!test::Home::hasEngine()) QSKIP("there is no tessera-cli among the built programs");
+        std::filesystem::path run;
+        {
+            auto window = make();
+            window->workspace().start(test::smallSpec(100000));
+            QTRY_VERIFY_WITH_TIMEOUT(window->workspace().current(), 120000);
+            auto* record = window->workspace().current();
+            QTRY_VERIFY_WITH_TIMEOUT(record->steps().size() > 3, 120000);
+            auto* strip = window->findChild<RunStrip*>();
+            QVERIFY(says(strip, "Running"));
+            QVERIFY(says(strip, "Learn: step"));
+            QVERIFY(says(strip, "ago"));
+            run = record->path();
+            window->close();
+            QVERIFY(!QApplication::activeModalWidget());
+        }
+        QTRY_VERIFY_WITH_TIMEOUT(!RunLock::isHeld(run), 120000);
+        QCOMPARE(RunDirectory::open(run).status(), std::string("stopped"));
+        QVERIFY(RunDirectory::open(run).latestCheckpoint());
+        auto window = make();
+        Banner* banner = bannerOf(*window);
+        QTRY_VERIFY2(
+            banner->accessibleDescription().contains(QLatin1String("was stopped; it can go on from step")),
+            qPrintable(banner->accessibleDescription()));
+        QVERIFY(window->workspace().actions().action("run.resume")->isEnabled());
     }
 
     void theStripLeavesOutWhatDoesNotFit() {
