@@ -28,19 +28,6 @@ bool learns(const QString& method) {
 
 }  // namespace
 
-QString timeLeftText(double low, double high) {
-    if (!std::isfinite(low) || !std::isfinite(high)) return {};
-    const auto range = [](double from, double to, int decimals, const QString& unit) {
-        const auto a = QString::number(from, 'f', decimals), b = QString::number(to, 'f', decimals);
-        return a == b ? RunProgress::tr("about %1 %2 left").arg(b, unit)
-                      : RunProgress::tr("about %1 to %2 %3 left").arg(a, b, unit);
-    };
-    if (high < 60) return range(low, std::max(high, 1.0), 0, RunProgress::tr("s"));
-    if (high < 3600)
-        return range(std::max(1.0, low / 60), std::max(1.0, high / 60), 0, RunProgress::tr("min"));
-    return range(low / 3600, high / 3600, 1, RunProgress::tr("h"));
-}
-
 RunProgress::RunProgress(QWidget* parent) : Card(parent) {
     setAccessibleName(tr("Progress"));
     auto* column = new QVBoxLayout(this);
@@ -235,7 +222,7 @@ void RunProgress::refreshPace() {
     if (working && all > 0) {
         const auto eta = m_record->eta();
         left = stalled ? QString()
-               : eta   ? asSentence(timeLeftText(eta->low, eta->high)).chopped(1) + tr(", this phase")
+               : eta   ? asSentence(etaText(eta->low, eta->high)).chopped(1) + tr(", this phase")
                        : tr("Estimating the time left…");
     }
     m_left->setText(left);

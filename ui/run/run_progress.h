@@ -54,7 +54,4 @@ class RunProgress : public Card {
     bool m_learns = true, m_made = false;
 };
 
-/// "about 3 to 5 min left"; empty where a bound is not finite.
-QString timeLeftText(double low, double high);
-
 }  // namespace tessera::ui

@@ -43,7 +43,4 @@ class RunStrip : public QWidget {
     QString m_fullName;
 };
 
-/// "about 14 to 16 min left": rounded to seconds below a minute, to minutes below an hour.
-QString etaText(double low, double high);
-
 }  // namespace tessera::ui

@@ -83,4 +83,7 @@ QString bytesText(double bytes);
 QString countText(double count);
 QString numberText(double value, int significant = 4);
 
+/// "about 3 to 5 min left"; empty where a bound is not finite.
+QString etaText(double low, double high);
+
 }  // namespace tessera::ui

@@ -85,4 +85,18 @@ QString numberText(double value, int significant) {
     return QString::number(value, 'f', std::max(0, significant - 1 - magnitude));
 }
 
+QString etaText(double low, double high) {
+    if (!std::isfinite(low) || !std::isfinite(high)) return {};
+    const auto range = [](double from, double to, const QString& unit) {
+        const auto a = qint64(std::llround(from)), b = qint64(std::llround(to));
+        return a == b ? QObject::tr("about %1 %2 left").arg(b).arg(unit)
+                      : QObject::tr("about %1 to %2 %3 left").arg(a).arg(b).arg(unit);
+    };
+    if (high < 60) return range(low, std::max(high, 1.0), QObject::tr("s"));
+    if (high < 3600) return range(low / 60, high / 60, QObject::tr("min"));
+    const auto hours = [](double seconds) { return QString::number(seconds / 3600, 'f', 1); };
+    return hours(low) == hours(high) ? QObject::tr("about %1 h left").arg(hours(high))
+                                     : QObject::tr("about %1 to %2 h left").arg(hours(low), hours(high));
+}
+
 }  // namespace tessera::ui

@@ -454,9 +454,6 @@ class RunPageTest : public QObject {
         QVERIFY(!texts()
                      .join(QLatin1Char('|'))
                      .contains(QLatin1String("tokens/s")));  // no pace of what does not move
-        QCOMPARE(timeLeftText(61, 290), QStringLiteral("about 1 to 5 min left"));
-        QCOMPARE(timeLeftText(3, 3.2), QStringLiteral("about 3 s left"));
-        QCOMPARE(timeLeftText(NAN, 3), QString());
     }
 
     void endedRunsOfferWhatCanBeDone() {
