@@ -101,7 +101,8 @@ std::uint64_t RunFollower::size() const {
 
 bool RunFollower::sleep(int ms) {
     std::unique_lock lock(m_mutex);
-    m_wake.wait_for(lock, std::chrono::milliseconds(ms), [this] { return m_end || m_reload || (m_announce && !m_gone); });
+    m_wake.wait_for(lock, std::chrono::milliseconds(ms),
+                    [this] { return m_end || m_reload || (m_announce && !m_gone); });
     return !m_end;
 }
 

@@ -8,8 +8,8 @@
 
 namespace tessera::ui {
 
-/// Every action of the window: the menus, the shortcut sheet (F1), the command palette (Ctrl+K) and a test are
-/// made from this one list. Ids are stable ("run.start"); texts are sentences in the imperative, without
+/// Every action of the window: the menus, the shortcut sheet (F1), the command palette (Ctrl+K) and a test
+/// are made from this one list. Ids are stable ("run.start"); texts are sentences in the imperative, without
 /// mnemonics; shortcuts are unique.
 class Actions : public QObject {
     Q_OBJECT
