@@ -40,7 +40,9 @@ struct Shown {
     explicit Shown(const fs::path& runs) : workspace(runs), page(workspace) {
         page.resize(1180, 720);
         page.show();
-        (void)QTest::qWaitForWindowExposed(&page);
+        // A bare display has no window manager to hand the keyboard over.
+        page.activateWindow();
+        (void)QTest::qWaitForWindowActive(&page);
         page.firstFocus()->setFocus();
     }
     ModelCards* cards() const { return page.findChild<ModelCards*>(); }
