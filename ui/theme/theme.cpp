@@ -9,6 +9,7 @@
 #include <QStyleHints>
 #include <QWindow>
 
+#include "ui/theme/desktop_scheme.h"
 #include "ui/theme/tokens.h"
 
 namespace tessera::ui {
@@ -17,7 +18,8 @@ namespace {
 
 Theme* theOne = nullptr;
 
-bool systemIsDark() {
+/// What the platform's own palette or Qt says, where the desktop itself says nothing.
+bool platformIsDark() {
 #if QT_VERSION >= QT_VERSION_CHECK(6, 5, 0)
     return QGuiApplication::styleHints()->colorScheme() == Qt::ColorScheme::Dark;
 #else
@@ -88,13 +90,14 @@ void chooseFont() {
 
 }  // namespace
 
-Theme::Theme(QObject* parent) : QObject(parent) {
+Theme::Theme(QObject* parent) : QObject(parent), m_desktop(new DesktopScheme(this)) {
     theOne = this;
     chooseFont();
     QApplication::setStyle(new QuietFusion);
     m_systemDark = systemIsDark();
     apply();
     qApp->installEventFilter(this);
+    connect(m_desktop, &DesktopScheme::changed, this, &Theme::followSystem);
 #if QT_VERSION >= QT_VERSION_CHECK(6, 5, 0)
     connect(QGuiApplication::styleHints(), &QStyleHints::colorSchemeChanged, this, &Theme::followSystem);
 #endif
@@ -126,6 +129,11 @@ void Theme::apply() {
     qApp->setStyleSheet(styleSheet(m_tokens));
     m_applying = false;
     Q_EMIT changed();
+}
+
+bool Theme::systemIsDark() const {
+    const auto asked = m_desktop->dark();
+    return asked ? *asked : platformIsDark();
 }
 
 void Theme::followSystem() {

@@ -19,6 +19,8 @@ struct ThemeTokens {
     std::array<QColor, 8> runs;  ///< Okabe-Ito, adapted to the mode; a dash pattern is the second sign
 };
 
+class DesktopScheme;
+
 enum class ThemeMode { System, Light, Dark };
 
 /// The application's palette and the colours of its drawings. One object, owned by the application; GUI
@@ -47,7 +49,9 @@ class Theme : public QObject {
   private:
     void apply();
     void followSystem();
+    bool systemIsDark() const;
 
+    DesktopScheme* m_desktop;
     ThemeMode m_mode = ThemeMode::System;
     ThemeTokens m_tokens;
     bool m_systemDark = false, m_applied = false, m_applying = false, m_asked = false;
