@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 
 #include "app/cli/console.h"
@@ -33,8 +34,13 @@ void exportRun(const std::string& name, const std::string& format, const std::fi
             throw Error(ErrorCode::InvalidInput, "there is something here already", out.string(),
                         {{"name another file with --out", "out", ""}});
         writeMasks(out, readMasks(*model.masks));
+        // On standard error, so that a script's output stays what it was.
+        if (model.weights)
+            std::fprintf(stderr,
+                         "note: this run changed the weights that it kept; the mask alone does not make its "
+                         "model. Export the whole with --format hf.\n");
     } else {
-        const auto files = ModelFiles::open(model.path);
+        const auto files = ModelFiles::open(model.path, model.weights);
         const auto tokenizer = loadTokenizer(files);
         const auto masks = readMasks(*model.masks);
         exportHuggingFace(files, &masks, {tokenizer->toTokenizerJson(), tokenizer->toTokenizerConfig()}, out,

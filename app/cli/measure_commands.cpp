@@ -59,7 +59,7 @@ void addEval(Commands& app, Console& console) {
     command->callback([options, command, &console] {
         configureThreads(options->threads);
         const auto resolved = resolveModel(options->model);
-        const auto files = ModelFiles::open(resolved.path);
+        const auto files = ModelFiles::open(resolved.path, resolved.weights);
         const auto tokenizer = loadTokenizer(files);
         std::vector<std::filesystem::path> texts(options->text.begin(), options->text.end());
         if (texts.empty()) texts.push_back(defaultText(CorpusPart::HeldOut));
@@ -86,7 +86,11 @@ void addEval(Commands& app, Console& console) {
         // Masked, the prunable weights are there twice.
         const bool full = options->dtype == "f32";
         requireMemoryToRead("eval", files.config(), (full ? 4 : 2) * (masksFile ? 2 : 1), options->model);
-        auto decoder = Decoder::load(files, full ? torch::kFloat32 : torch::kBFloat16);
+        const auto dtype = full ? torch::kFloat32 : torch::kBFloat16;
+        // What is dense is the base model, whose weights may have been changed.
+        const bool both = options->dense && masksFile;
+        auto decoder =
+            Decoder::load(both && resolved.weights ? ModelFiles::open(resolved.path) : files, dtype);
         auto& control = signalControl();
         request.cancellation = &control.interrupt;
         const char* what = "";
@@ -98,11 +102,12 @@ void addEval(Commands& app, Console& console) {
             console.progress(line, static_cast<double>(done), static_cast<double>(windows));
         };
         std::optional<Perplexity> dense;
-        if (options->dense && masksFile) {
+        if (both) {
             what = "dense, ";
             dense = measurePerplexity(decoder, ids, request);
             what = "pruned, ";
         }
+        if (both && resolved.weights) decoder = Decoder::load(files, dtype);
         if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
         const auto value = measurePerplexity(decoder, ids, request);
         console.endProgress();
@@ -258,7 +263,7 @@ void addBench(Commands& app, Console& console) {
     model->callback([options, request, &console] {
         const auto run = RunDirectory::open(options->run);
         const auto resolved = resolveModel(options->run);
-        const auto files = ModelFiles::open(resolved.path);
+        const auto files = ModelFiles::open(resolved.path, resolved.weights);
         requireMemoryToRead("bench", files.config(), 4, options->run);
         const auto masks = readMasks(*resolved.masks);
         const auto dense = PackedModel::load(files, &masks, Layout::Dense),

@@ -78,13 +78,19 @@ void printResult(const Console& console, const Json& result) {
     console.line("report     " + result.at("run").get<std::string>() + "/report.html");
 }
 
+std::string methodList() {
+    std::string list;
+    for (const auto& method : methodDescriptions()) list += (list.empty() ? "" : ", ") + method.name;
+    return list;
+}
+
 /// The options that make a specification, the same for all commands that take one.
 std::shared_ptr<RunOptions> addSpecOptions(CLI::App* command) {
     auto options = std::make_shared<RunOptions>();
     command->add_option("spec", options->specFile, "a SPEC.json; options below override its keys")
         ->type_name("SPEC.json");
     command->add_option("--model", options->model, "a catalogue name, a Hugging Face folder or a .gguf file");
-    command->add_option("--method", options->method, "magnitude, wanda, patch-tile or leap");
+    command->add_option("--method", options->method, methodList());
     command->add_option("--pattern", options->pattern,
                         "unstructured, N:M (2:4) or tiles; the method's own if left out");
     command->add_option("--sparsity", options->sparsity,

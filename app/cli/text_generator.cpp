@@ -44,7 +44,7 @@ std::shared_ptr<const TextGenerator::Loaded> TextGenerator::load(
     const std::string& model, const std::string& masks, const std::function<void(const Event&)>& tell,
     const Cancellation& cancellation) {
     const auto resolved = resolveModel(model);
-    const auto files = ModelFiles::open(resolved.path);
+    const auto files = ModelFiles::open(resolved.path, resolved.weights);
     const auto masksFile = masks.empty() ? resolved.masks : std::optional(fs::path(masks));
     // Read before the key is made: what is wrong with the file is said by its reader.
     std::optional<MaskSet> read;

@@ -7,12 +7,12 @@
 #include "core/base/file_io.h"
 #include "core/base/sha256.h"
 #include "core/base/system_info.h"
+#include "core/engine/one_shot_phase.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
 #include "core/engine/run_sink.h"
 #include "core/evaluate/perplexity.h"
 #include "core/model/torch_runtime.h"
-#include "core/prune/one_shot.h"
 #include "core/report/collect.h"
 #include "core/report/html.h"
 #include "core/session/model_catalogue.h"
@@ -32,6 +32,12 @@ void load(RunContext& context) {
                     {{"prune the model it was made from, or export it and prune the export", "model", ""}});
     context.files = ModelFiles::open(model.path);
     context.tokenizer = loadTokenizer(*context.files);
+    if (!methodNamed(context.spec.method).learns) {
+        const auto target = parsePattern(context.spec.pattern, context.spec.sparsity);
+        const auto exclude = context.spec.set.list("exclude");
+        for (const auto& matrix : prunableMatrices(context.files->config()))
+            if (!matchesAny(matrix.name, exclude)) requireGroups(target, matrix.cols, matrix.name);
+    }
     requireMemory(context.files->config(), context.spec);
     if (context.tokenizer->vocabSize() > context.files->config().vocabSize)
         throw Error(ErrorCode::Corrupt,
@@ -44,12 +50,9 @@ void load(RunContext& context) {
 /// before anything is written.
 std::int64_t leastTokens(const RunContext& context) {
     const auto& method = context.spec.method;
-    const auto& set = context.spec.set;
-    if (method == "magnitude") return context.window("eval_window");
-    if (!methodNamed(method).learns) return context.window("calibration_context");
-    const bool calibrates =
-        set.text("prior") == "wanda" || (method == "patch-tile" && set.text("base") == "wanda");
-    return std::max(context.window("context") + 1, calibrates ? context.window("calibration_context") : 0);
+    const auto calibration = context.spec.calibrates() ? context.window("calibration_context") : 0;
+    if (methodNamed(method).learns) return std::max(context.window("context") + 1, calibration);
+    return calibration > 0 ? calibration : context.window("eval_window");
 }
 
 /// Reads the text and sets a part aside to evaluate on. Returns the text's fingerprint.
@@ -84,6 +87,16 @@ std::string tokenise(RunContext& context) {
     return fingerprint;
 }
 
+/// What the run made of the dense model.
+Decoder prunedDecoder(const RunContext& context, const MaskSet& masks) {
+    if (!context.spec.changesWeights()) return maskedDecoder(*context.decoder, masks);
+    const auto files = ModelFiles::open(context.files->path(), context.directory->weightsPath());
+    Decoder pruned = *context.decoder;
+    for (int block = 0; block < static_cast<int>(pruned.blocks.size()); ++block)
+        pruned.blocks[static_cast<std::size_t>(block)] = loadBlock(files, block, context.dtype());
+    return pruned;
+}
+
 Json perplexities(RunContext& context, const MaskSet& masks) {
     if (context.heldOut.empty()) return nullptr;
     const auto timer = context.phase("evaluate");
@@ -106,7 +119,7 @@ Json perplexities(RunContext& context, const MaskSet& masks) {
         return value;
     };
     const auto dense = measure(*context.decoder, "dense");
-    const auto pruned = measure(maskedDecoder(*context.decoder, masks), "pruned");
+    const auto pruned = measure(prunedDecoder(context, masks), "pruned");
     return {{"dense", dense.value},      {"pruned", pruned.value},  {"window", pruned.window},
             {"windows", pruned.windows}, {"tokens", pruned.tokens}, {"text", context.heldOutName}};
 }
@@ -177,27 +190,47 @@ void writeReport(const fs::path& run) {
     writeFileAtomically(run / "report.html", renderHtml({collectReport(run)}));
 }
 
+/// What a process before this one learned.
+void recallLearning(RunContext& context) {
+    const auto plan = context.directory->path() / "plan.json";
+    if (!fs::exists(plan)) return;
+    const auto& set = context.spec.set;
+    context.stepsDone = readJsonFile(plan).at("steps").get<std::int64_t>();
+    context.tokensTrained =
+        context.stepsDone * set.integer("accumulate") * set.integer("batch") * context.window("context");
+}
+
 /// From the choice of masks to the result; everything before has been made or read again.
 Json execute(RunContext& context) {
     auto& directory = *context.directory;
     std::optional<MaskSet> masks;
     if (fs::exists(directory.masksPath())) {
         masks = readMasks(directory.masksPath());
-        if (const auto plan = directory.path() / "plan.json"; fs::exists(plan)) {
-            const auto& set = context.spec.set;
-            context.stepsDone = readJsonFile(plan).at("steps").get<std::int64_t>();
-            context.tokensTrained = context.stepsDone * set.integer("accumulate") * set.integer("batch") *
-                                    context.window("context");
-        }
+        recallLearning(context);
     } else {
-        masks = methodNamed(context.spec.method).learns ? runLearnPhases(context)
-                                                        : std::optional(runOneShotPhase(context));
+        const bool learns = methodNamed(context.spec.method).learns;
+        // A finish that was cut off goes on under the masks that were learned.
+        const auto learned = directory.path() / "learned.npz";
+        if (!learns) {
+            masks = runOneShotPhase(context);
+        } else if (fs::exists(learned)) {
+            masks = readMasks(learned);
+            recallLearning(context);
+        } else {
+            masks = runLearnPhases(context);
+        }
         if (!masks) throw context.stopped("stopped on request; a checkpoint was kept");
+        if (learns && context.spec.finishes()) {
+            writeMasks(learned, *masks);
+            runFinishPhase(context, *masks);
+        }
         const auto timer = context.phase("save");
         describeMasks(context, *masks);
-        if (!methodNamed(context.spec.method).learns) writeMap(context, 0, *masks);
+        if (!learns) writeMap(context, 0, *masks);
         writeMasks(directory.masksPath(), *masks);
+        fs::remove(learned);
     }
+    BlockStore(directory.blocksPath()).remove();
     const auto perplexity = perplexities(context, *masks);
     const auto result = resultOf(context, *masks, perplexity);
     directory.writeResult(result);

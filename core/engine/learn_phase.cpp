@@ -5,11 +5,11 @@
 #include "core/base/file_io.h"
 #include "core/base/system_info.h"
 #include "core/engine/learn_settings.h"
+#include "core/engine/one_shot_phase.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
 #include "core/learn/prior.h"
 #include "core/learn/trainer.h"
-#include "core/prune/one_shot.h"
 
 namespace tessera {
 
@@ -34,33 +34,14 @@ PriorSettings priorSettings(const ExperimentSpec& spec) {
     return p;
 }
 
-/// Scores of every matrix by a one-shot method, handed on one matrix at a time.
-MaskSet scorePass(RunContext& context, const std::string& method, const PatternTarget& target,
-                  std::function<void(const PrunableMatrix&, const torch::Tensor&)> onScores) {
-    const auto oneShot = OneShotMethod::create(method);
-    OneShotRequest request;
-    request.target = target;
-    request.exclude = context.spec.set.list("exclude");
-    request.cancellation = &context.control.interrupt;
-    request.onScores = std::move(onScores);
-    request.progress = [&](int done, int blocks) {
-        context.emit("step", {{"unit", "block"}, {"step", done}, {"steps", blocks}});
-        context.stopPoint();
-    };
-    torch::Tensor windows;
-    if (oneShot->needsCalibration())
-        windows = calibrationWindows(context.learn, context.spec.set.integer("calibration_windows"),
-                                     context.window("calibration_context"));
-    return pruneOneShot(*context.files, *oneShot, windows, context.dtype(), request);
-}
-
 /// The frozen 2:4 masks of PATCH-Tile; kept in the run, so that a resumed one need not make them again.
 MaskSet baseMasks(RunContext& context) {
     const auto kept = context.directory->path() / "base.npz";
     if (std::filesystem::exists(kept)) return readMasks(kept);
     const auto base = context.spec.set.text("base");
     MaskSet masks;
-    if (base == "magnitude" || base == "wanda") {
+    static const std::vector<std::string> oneShot{"magnitude", "wanda", "sparsegpt", "thanos", "admm"};
+    if (std::find(oneShot.begin(), oneShot.end(), base) != oneShot.end()) {
         masks = scorePass(context, base, parsePattern("2:4", 0.5), nullptr);
     } else {
         masks = readMasks(base);
@@ -114,14 +95,12 @@ MaskList makeMasks(RunContext& context, bool withPrior) {
             mask->logits().copy_(torch::rand(mask->logits().sizes(), generator, torch::kFloat32).log());
     } else if (prior != "none") {
         scorePass(context, prior, parsePattern("unstructured", spec.sparsity),
-                  [&](const PrunableMatrix& matrix, const torch::Tensor& scores) {
+                  [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
                       auto* mask = byName.at(matrix.name);
                       if (auto* bernoulli = dynamic_cast<BernoulliMask*>(mask))
-                          takeScores(*bernoulli, scores);
+                          takeScores(*bernoulli, pruned.scores);
                       else if (auto* tiles = dynamic_cast<TileMask*>(mask))
-                          takeTileScores(
-                              *tiles, OneShotMethod::create(prior)->select(
-                                          scores, parsePattern("unstructured", spec.sparsity), matrix.name));
+                          takeTileScores(*tiles, pruned.mask);
                   });
     }
     finishPrior(masks, settings);

@@ -15,6 +15,16 @@ namespace {
 /// The program itself with LibTorch and its threads' stacks.
 constexpr double kProgramBytes = 260e6;
 
+/// Whether a pass over the text gathers Gram matrices.
+bool usesGram(const ExperimentSpec& spec) {
+    if (spec.changesWeights()) return true;
+    if (!methodNamed(spec.method).learns) return false;
+    const auto updates = [](const std::string& name) {
+        return name == "sparsegpt" || name == "thanos" || name == "admm";
+    };
+    return updates(spec.set.text("prior")) || (spec.set.has("base") && updates(spec.set.text("base")));
+}
+
 std::string mebibytes(std::uint64_t bytes) {
     return std::to_string(bytes >> 20) + " MiB";
 }
@@ -52,14 +62,27 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     const double evaluation =
         (all + prunable) * element + static_cast<double>(window("eval_window")) * vocabulary * element * 2;
     double calibration = 0, priorOperations = 0, learnOperations = 0;
-    if (spec.method != "magnitude") {
-        const double tokens =
-            static_cast<double>(set.integer("calibration_windows") * window("calibration_context"));
-        calibration = tokens * hidden * element + 3 * prunable / layers * 4 +
-                      tokens / std::max<double>(1, static_cast<double>(set.integer("calibration_windows"))) *
-                          (3 * hidden + 3 * inner) * 4;
+    // The activations' checkpoints, and the changed weights in blocks and as a whole.
+    double oneShotDisk = 0;
+    if (spec.calibrates()) {
+        const double windows = static_cast<double>(set.integer("calibration_windows"));
+        const double tokens = windows * static_cast<double>(window("calibration_context"));
+        const double activations = tokens * hidden * element;
+        const bool spills = set.boolean("spill");
+        calibration = (spills ? 0 : activations) + 3 * prunable / layers * 4 +
+                      tokens / std::max(1.0, windows) * (3 * hidden + 3 * inner) * 4;
         priorOperations = 4 * prunable * tokens;
+        if (usesGram(spec)) {
+            // Four Gram matrices of a block, three as large beside the one at work, in f32 at half the rate.
+            calibration += (3 * hidden * hidden + 4 * inner * inner) * 4 + 6 * largest * 4;
+            priorOperations += 2 * layers * tokens * (3 * hidden * hidden + inner * inner) * 0.6 * 2;
+            if (spec.method == "admm")
+                priorOperations += 2 * 2 * static_cast<double>(set.integer("admm_steps") + 1) * prunable *
+                                   (hidden + inner) / 2;
+        }
+        oneShotDisk = (spills ? 3 : 2) * activations;
     }
+    if (spec.changesWeights()) oneShotDisk += 2 * prunable * element;
     double learning = 0;
     if (learns) {
         const double tokens = static_cast<double>(set.integer("batch") * window("context"));
@@ -80,6 +103,7 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     } else {
         needs.diskBytes = static_cast<std::uint64_t>(prunable / 4);
     }
+    if (!learns || spec.finishes()) needs.diskBytes += static_cast<std::uint64_t>(oneShotDisk);
     const double evaluateOperations =
         4 * all * static_cast<double>(window("eval_window") * set.integer("eval_windows"));
     needs.bytes = static_cast<std::uint64_t>(kProgramBytes + std::max({evaluation, calibration, learning}));

@@ -65,9 +65,6 @@ struct RunContext {
     Error stopped(const std::string& summary) const;
 };
 
-/// One-shot methods: the masks at the spec's target.
-MaskSet runOneShotPhase(RunContext& context);
-
 /// Learnable methods: prior, learning with checkpoints, hardening. nullopt when stopped on request.
 std::optional<MaskSet> runLearnPhases(RunContext& context);
 

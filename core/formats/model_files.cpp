@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/sha256.h"
 #include "core/formats/gguf_model.h"
+#include "core/formats/overlaid_tensors.h"
 #include "core/formats/safetensors.h"
 
 namespace tessera {
@@ -42,7 +43,8 @@ void checkTensors(const ModelConfig& config, const TensorSource& tensors, const 
 
 }  // namespace
 
-ModelFiles ModelFiles::open(const std::filesystem::path& path) {
+ModelFiles ModelFiles::open(const std::filesystem::path& path,
+                            const std::optional<std::filesystem::path>& changed) {
     namespace fs = std::filesystem;
     ModelFiles model;
     model.m_path = path;
@@ -52,7 +54,7 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path) {
                       "model", ""}});
     if (!fs::is_directory(path)) {
         if (path.extension() == ".safetensors" && fs::exists(path.parent_path() / "config.json"))
-            return open(path.parent_path());
+            return open(path.parent_path(), changed);
         const auto file = GgufFile::open(path);
         model.m_gguf = file;
         model.m_config = configFromGguf(*file);
@@ -76,6 +78,8 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path) {
         model.m_fileBytes = file->fileBytes();
         if (fs::exists(path / "tokenizer.json")) model.m_tokenizerJson = path / "tokenizer.json";
     }
+    if (changed)
+        model.m_tensors = overlaidTensors(model.m_tensors, SafetensorsFile::open(*changed), *changed);
     checkTensors(model.m_config, *model.m_tensors, path.string());
     return model;
 }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/formats/model_config.h"
@@ -19,9 +20,11 @@ class GgufFile;
 /// halves); TensorSource::readF32 of `tensors()` gives them in Hugging Face's order.
 class ModelFiles {
   public:
-    /// `path` is a Hugging Face folder or a .gguf file. Checks that every tensor the configuration needs is
-    /// there with the right shape. Throws Error.
-    static ModelFiles open(const std::filesystem::path& path);
+    /// `path` is a Hugging Face folder or a .gguf file; `changed` a safetensors file whose tensors stand in
+    /// for the model's of the same names. Checks that every tensor the configuration needs is there with the
+    /// right shape. Throws Error.
+    static ModelFiles open(const std::filesystem::path& path,
+                           const std::optional<std::filesystem::path>& changed = std::nullopt);
 
     const std::filesystem::path& path() const { return m_path; }
     const ModelConfig& config() const { return m_config; }

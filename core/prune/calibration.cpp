@@ -1,19 +1,66 @@
 #include "core/prune/calibration.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/base/error.h"
+#include "core/base/file_io.h"
 #include "core/model/torch_runtime.h"
 
 namespace tessera {
 
 namespace {
+
 /// Sequences that go through a block together: enough rows for the products, little memory.
 constexpr std::int64_t kSequences = 4;
+
+/// A tensor in a file of its own, reserved whole (a full disk shows here, not as a fault on a page later) and
+/// without a name as soon as it is mapped: nothing is left of it, however the process ends.
+torch::Tensor spilled(torch::IntArrayRef shape, torch::ScalarType dtype,
+                      const std::filesystem::path& folder) {
+    const auto path = folder / ("activations-" + std::to_string(::getpid()) + ".part");
+    std::int64_t elements = 1;
+    for (const auto size : shape) elements *= size;
+    const auto bytes = elements * static_cast<std::int64_t>(torch::elementSize(dtype));
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) throwIoError("write the activations to", path, errno);
+    const int reason = ::posix_fallocate(fd, 0, bytes);
+    ::close(fd);
+    if (reason != 0) {
+        ::unlink(path.c_str());
+        throwIoError("keep " + std::to_string(bytes >> 20) + " MiB of activations in", path, reason);
+    }
+    const auto tensor = torch::from_file(path.string(), /*shared=*/true, elements, dtype).view(shape);
+    ::unlink(path.c_str());
+    return tensor;
+}
+
 }  // namespace
 
-BlockStream::BlockStream(const ModelFiles& files, torch::Tensor windows, torch::ScalarType dtype)
+BlockStream::BlockStream(const ModelFiles& files, torch::Tensor windows, torch::ScalarType dtype,
+                         const std::filesystem::path& spillFolder)
     : m_files(files), m_dtype(dtype), m_rotary(rotaryTable(files.config(), windows.size(1), dtype)) {
     torch::NoGradGuard guard;
+    const auto embedding = loadTensor(files.tensors(), "model.embed_tokens.weight", dtype);
+    if (spillFolder.empty()) {
+        m_activations = torch::embedding(embedding, windows);
+        return;
+    }
     m_activations =
-        torch::embedding(loadTensor(files.tensors(), "model.embed_tokens.weight", dtype), windows);
+        spilled({windows.size(0), windows.size(1), files.config().hiddenSize}, dtype, spillFolder);
+    for (std::int64_t i = 0; i < windows.size(0); ++i)
+        m_activations[i].copy_(torch::embedding(embedding, windows[i]));
+}
+
+void BlockStream::restore(int block, const torch::Tensor& activations) {
+    if (activations.sizes() != m_activations.sizes() || activations.scalar_type() != m_dtype)
+        throw Error(ErrorCode::Corrupt, "the kept activations do not belong to this run",
+                    "block " + std::to_string(block), {{"begin a new run", "", ""}});
+    m_activations.copy_(activations);
+    m_block = block;
 }
 
 BlockWeights& BlockStream::observe(const Observer& observe) {
@@ -25,6 +72,8 @@ BlockWeights& BlockStream::observe(const Observer& observe) {
         decoderBlock(m_files.config(), m_weights, m_rotary, m_activations.narrow(0, begin, count),
                      [&](const torch::Tensor& input, Group group) {
                          observe(group, input.reshape({-1, input.size(-1)}));
+                         // Nobody looks at what comes out of the block.
+                         if (group == Group::Down) return torch::zeros({1}, input.options());
                          return torch::linear(input, m_weights.group(group));
                      });
     }
@@ -38,6 +87,26 @@ void BlockStream::advance() {
         part.copy_(decoderBlock(m_files.config(), m_weights, m_rotary, part));
     }
     ++m_block;
+}
+
+torch::Tensor calibrationWindows(const std::vector<std::int32_t>& ids, std::int64_t count,
+                                 std::int64_t length) {
+    const auto tokens = static_cast<std::int64_t>(ids.size());
+    if (tokens < length)
+        throw Error(ErrorCode::InvalidInput,
+                    "the text has " + std::to_string(tokens) + " tokens, one calibration window needs " +
+                        std::to_string(length),
+                    "calibration text",
+                    {{"give a longer text with --text, or shorter windows with --set calibration_context=N",
+                      "calibration_context", "128"}});
+    count = std::max<std::int64_t>(1, std::min(count, tokens / length));
+    auto windows = torch::empty({count, length}, torch::kInt64);
+    auto* out = windows.data_ptr<std::int64_t>();
+    for (std::int64_t w = 0; w < count; ++w) {
+        const auto start = count == 1 ? 0 : (tokens - length) * w / (count - 1);
+        for (std::int64_t i = 0; i < length; ++i) *out++ = ids[static_cast<std::size_t>(start + i)];
+    }
+    return windows;
 }
 
 }  // namespace tessera

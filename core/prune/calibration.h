@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <filesystem>
 #include <functional>
 #include <vector>
 
@@ -14,8 +15,10 @@ namespace tessera {
 /// nothing else are in memory (methods.md section 0).
 class BlockStream {
   public:
-    /// `windows` [sequences, tokens] int64. Activations have `dtype`.
-    BlockStream(const ModelFiles& files, torch::Tensor windows, torch::ScalarType dtype);
+    /// `windows` [sequences, tokens] int64. Activations have `dtype`; with `spillFolder` they live in a file
+    /// there that has no name and goes with the stream. Throws Error{DiskFull} where it does not fit.
+    BlockStream(const ModelFiles& files, torch::Tensor windows, torch::ScalarType dtype,
+                const std::filesystem::path& spillFolder = {});
 
     /// Called with the input of a group, [tokens, cols], once a batch of sequences.
     using Observer = std::function<void(Group, const torch::Tensor& input)>;
@@ -25,8 +28,11 @@ class BlockStream {
     BlockWeights& observe(const Observer& observe);
     /// Runs every sequence through the block as `observe` returned it and its caller left it.
     void advance();
-    /// Goes on to the next block without running any sequence: for methods that look at weights alone.
+    /// Goes on to the next block without running any sequence: for methods that look at weights alone, and
+    /// behind the last block.
     void skip() { ++m_block; }
+    /// Goes on from `block` with the activations before it.
+    void restore(int block, const torch::Tensor& activations);
 
     int block() const { return m_block; }
     int blocks() const { return static_cast<int>(m_files.config().layers); }
@@ -41,5 +47,10 @@ class BlockStream {
     BlockWeights m_weights;
     int m_block = 0;
 };
+
+/// `count` windows of `length` tokens spread evenly over the text: [count, length] int64. Fewer where the
+/// text is shorter; throws Error{InvalidInput} when there is none.
+torch::Tensor calibrationWindows(const std::vector<std::int32_t>& ids, std::int64_t count,
+                                 std::int64_t length);
 
 }  // namespace tessera

@@ -1,8 +1,9 @@
 #include "core/prune/selection.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <numeric>
+#include <vector>
 
 #include "core/base/error.h"
 
@@ -10,29 +11,98 @@ namespace tessera {
 
 namespace {
 
-/// Sets the bits of everything but the `remove` lowest of `count` scores that begin at `first`.
-void keepHighest(const float* scores, std::int64_t first, std::int64_t count, std::int64_t remove,
-                 PackedMask& mask, std::vector<float>& scratch) {
-    if (remove <= 0) {
-        for (std::int64_t i = 0; i < count; ++i) mask.keep(first + i);
-        return;
-    }
-    scratch.assign(scores, scores + count);
-    const auto nth = scratch.begin() + static_cast<std::ptrdiff_t>(remove - 1);
-    std::nth_element(scratch.begin(), nth, scratch.end());
-    const float threshold = *nth;
-    std::int64_t equal =
-        remove - std::count_if(scores, scores + count, [&](float s) { return s < threshold; });
+/// The upper sixteen bits: of numbers that are not negative they order as the numbers do.
+inline std::uint32_t binOf(float value) {
+    return std::bit_cast<std::uint32_t>(value) >> 16;
+}
+inline std::uint32_t binOf(double value) {
+    return static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(value) >> 48);
+}
+
+/// From this many scores on counting bins beats moving them about.
+constexpr std::int64_t kManyScores = 1 << 14;
+
+template <typename T>
+ScoreCut<T> cutAmong(std::vector<T>& scores, std::int64_t remove) {
+    const auto nth = scores.begin() + static_cast<std::ptrdiff_t>(remove - 1);
+    std::nth_element(scores.begin(), nth, scores.end());
+    // What stands before it is no greater, what is equal to it may stand behind, too.
+    const auto below = std::count_if(scores.begin(), nth, [&](T s) { return s < *nth; });
+    return {*nth, remove - below};
+}
+
+/// Marks what one run of scores keeps under its cut.
+template <typename T>
+void markKept(const T* scores, std::int64_t count, ScoreCut<T> cut, std::uint8_t* keep) {
     for (std::int64_t i = 0; i < count; ++i) {
-        if (scores[i] < threshold) continue;
-        if (scores[i] == threshold && equal > 0)
-            --equal;
-        else
-            mask.keep(first + i);
+        if (scores[i] == cut.value && cut.ties > 0) {
+            --cut.ties;
+            keep[i] = 0;
+        } else {
+            keep[i] = scores[i] >= cut.value;
+        }
     }
 }
 
+template <typename T>
+void markRows(const T* scores, std::int64_t rows, std::int64_t cols, std::int64_t remove,
+              std::uint8_t* keep) {
+#pragma omp parallel for
+    for (std::int64_t row = 0; row < rows; ++row) {
+        const T* of = scores + row * cols;
+        markKept(of, cols, cutLowest(of, cols, remove), keep + row * cols);
+    }
+}
+
+template <typename T>
+void markGroups(const T* scores, std::int64_t groups, int keep, int group, std::uint8_t* kept) {
+#pragma omp parallel for
+    for (std::int64_t g = 0; g < groups; ++g) keepHighest(scores + g * group, keep, group, kept + g * group);
+}
+
+torch::Tensor emptyKeep(const torch::Tensor& scores) {
+    return torch::empty({scores.size(0), scores.size(1)}, torch::kUInt8);
+}
+
 }  // namespace
+
+template <typename T>
+ScoreCut<T> cutLowest(const T* scores, std::int64_t count, std::int64_t remove) {
+    if (remove <= 0) return {};
+    std::vector<T> candidates;
+    if (count < kManyScores) {
+        candidates.assign(scores, scores + count);
+        return cutAmong(candidates, remove);
+    }
+    std::vector<std::int64_t> bins(1 << 16, 0);
+    for (std::int64_t i = 0; i < count; ++i) ++bins[binOf(scores[i])];
+    std::uint32_t bin = 0;
+    while (remove > bins[bin]) remove -= bins[bin++];
+    candidates.reserve(static_cast<std::size_t>(bins[bin]));
+    for (std::int64_t i = 0; i < count; ++i)
+        if (binOf(scores[i]) == bin) candidates.push_back(scores[i]);
+    return cutAmong(candidates, remove);
+}
+
+template <typename T>
+void keepHighest(const T* scores, int keep, int group, std::uint8_t* kept) {
+    // Kept: fewer than `keep` others are higher, or equal and later.
+    for (int i = 0; i < group; ++i) {
+        int ahead = 0;
+        for (int j = 0; j < group; ++j) ahead += scores[j] > scores[i] || (scores[j] == scores[i] && j > i);
+        kept[i] = ahead < keep;
+    }
+}
+template void keepHighest(const float*, int, int, std::uint8_t*);
+template void keepHighest(const double*, int, int, std::uint8_t*);
+
+template ScoreCut<float> cutLowest(const float*, std::int64_t, std::int64_t);
+template ScoreCut<double> cutLowest(const double*, std::int64_t, std::int64_t);
+
+std::int64_t PatternTarget::removed(std::int64_t weights) const {
+    return isNM() ? weights / group * (group - keep)
+                  : static_cast<std::int64_t>(std::floor(sparsity * static_cast<double>(weights)));
+}
 
 PatternTarget parsePattern(const std::string& pattern, double sparsity) {
     PatternTarget target;
@@ -53,49 +123,70 @@ PatternTarget parsePattern(const std::string& pattern, double sparsity) {
     return target;
 }
 
-PackedMask selectInMatrix(const torch::Tensor& scores, double sparsity) {
-    PackedMask mask(scores.size(0), scores.size(1));
-    std::vector<float> scratch;
-    const auto count = scores.numel();
-    keepHighest(scores.data_ptr<float>(), 0, count,
-                static_cast<std::int64_t>(std::floor(sparsity * static_cast<double>(count))), mask, scratch);
+torch::Tensor keepInMatrix(const torch::Tensor& scores, std::int64_t remove) {
+    auto keep = emptyKeep(scores);
+    AT_DISPATCH_FLOATING_TYPES(scores.scalar_type(), "keepInMatrix", [&] {
+        const auto* data = scores.data_ptr<scalar_t>();
+        markKept(data, scores.numel(), cutLowest(data, scores.numel(), remove),
+                 keep.data_ptr<std::uint8_t>());
+    });
+    return keep;
+}
+
+torch::Tensor keepInRows(const torch::Tensor& scores, std::int64_t remove) {
+    auto keep = emptyKeep(scores);
+    AT_DISPATCH_FLOATING_TYPES(scores.scalar_type(), "keepInRows", [&] {
+        markRows(scores.data_ptr<scalar_t>(), scores.size(0), scores.size(1), remove,
+                 keep.data_ptr<std::uint8_t>());
+    });
+    return keep;
+}
+
+torch::Tensor keepNM(const torch::Tensor& scores, int keep, int group) {
+    auto kept = emptyKeep(scores);
+    AT_DISPATCH_FLOATING_TYPES(scores.scalar_type(), "keepNM", [&] {
+        markGroups(scores.data_ptr<scalar_t>(), scores.numel() / group, keep, group,
+                   kept.data_ptr<std::uint8_t>());
+    });
+    return kept;
+}
+
+void requireGroups(const PatternTarget& target, std::int64_t cols, const std::string& name) {
+    if (!target.isNM() || cols % target.group == 0) return;
+    throw Error(ErrorCode::InvalidInput,
+                "the pattern's groups of " + std::to_string(target.group) + " do not divide the " +
+                    std::to_string(cols) + " inputs",
+                name,
+                {{"choose an M that divides the inputs of every matrix, or exclude the matrix with --set "
+                  "exclude=" +
+                      name,
+                  "exclude", name}});
+}
+
+PackedMask packMask(const torch::Tensor& keep) {
+    PackedMask mask(keep.size(0), keep.size(1));
+    const auto* data = keep.data_ptr<std::uint8_t>();
+    const auto count = keep.numel();
+#pragma omp parallel for
+    for (std::int64_t byte = 0; byte < (count + 7) / 8; ++byte) {
+        unsigned bits = 0;
+        for (std::int64_t i = byte * 8; i < std::min(count, byte * 8 + 8); ++i)
+            bits |= unsigned(data[i] != 0) << (7 - (i & 7));
+        mask.bits[static_cast<std::size_t>(byte)] = static_cast<std::uint8_t>(bits);
+    }
     return mask;
 }
 
-PackedMask selectInRows(const torch::Tensor& scores, double sparsity) {
-    PackedMask mask(scores.size(0), scores.size(1));
-    std::vector<float> scratch;
-    const auto cols = scores.size(1);
-    const auto remove = static_cast<std::int64_t>(std::floor(sparsity * static_cast<double>(cols)));
-    for (std::int64_t row = 0; row < scores.size(0); ++row)
-        keepHighest(scores.data_ptr<float>() + row * cols, row * cols, cols, remove, mask, scratch);
-    return mask;
-}
-
-PackedMask selectNM(const torch::Tensor& scores, int keep, int group, const std::string& name) {
-    const auto cols = scores.size(1);
-    if (cols % group != 0)
-        throw Error(ErrorCode::InvalidInput,
-                    "the pattern's groups of " + std::to_string(group) + " do not divide the " +
-                        std::to_string(cols) + " inputs",
-                    name,
-                    {{"choose an M that divides the inputs of every matrix, or exclude the matrix with --set "
-                      "exclude=" +
-                          name,
-                      "exclude", name}});
-    PackedMask mask(scores.size(0), cols);
-    std::vector<float> scratch;
-    const auto* data = scores.data_ptr<float>();
-    for (std::int64_t first = 0; first < scores.numel(); first += group)
-        keepHighest(data + first, first, group, group - keep, mask, scratch);
-    return mask;
+torch::Tensor unpackMask(const PackedMask& mask) {
+    auto keep = torch::empty({mask.rows, mask.cols}, torch::kUInt8);
+    auto* out = keep.data_ptr<std::uint8_t>();
+#pragma omp parallel for
+    for (std::int64_t i = 0; i < mask.rows * mask.cols; ++i) out[i] = mask.keeps(i);
+    return keep;
 }
 
 void applyMask(const torch::Tensor& weights, const PackedMask& mask) {
-    auto keep = torch::empty({mask.rows, mask.cols}, torch::kUInt8);
-    auto* out = keep.data_ptr<std::uint8_t>();
-    for (std::int64_t i = 0; i < keep.numel(); ++i) out[i] = mask.keeps(i);
-    weights.masked_fill_(keep.eq(0), 0);
+    weights.masked_fill_(unpackMask(mask).eq(0), 0);
 }
 
 }  // namespace tessera

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
+
 #include "core/formats/mask_set.h"
 
 namespace tessera {
@@ -12,19 +14,41 @@ struct PatternTarget {
     int keep = 0;   ///< N of N:M; 0: unstructured
     int group = 0;  ///< M
     bool isNM() const { return group > 0; }
+    /// How many of `weights` are removed: floor(sparsity * weights), or M - N of every M.
+    std::int64_t removed(std::int64_t weights) const;
 };
 
 /// "unstructured" or "N:M". Throws Error{InvalidInput}.
 PatternTarget parsePattern(const std::string& pattern, double sparsity);
 
-/// Removes exactly floor(sparsity * n) lowest scores of the whole matrix; ties in order of place.
-/// scores [rows, cols] f32.
-PackedMask selectInMatrix(const torch::Tensor& scores, double sparsity);
-/// The same within each row.
-PackedMask selectInRows(const torch::Tensor& scores, double sparsity);
-/// Keeps the `keep` highest of every `group` consecutive inputs of a row; of equal ones the later is kept, as
-/// in the selections above. Throws Error{InvalidInput} when `group` does not divide the columns.
-PackedMask selectNM(const torch::Tensor& scores, int keep, int group, const std::string& name);
+/// Where the lowest scores end: those below `value` are removed, and of those equal to it the first `ties` in
+/// order of place.
+template <typename T>
+struct ScoreCut {
+    T value = 0;
+    std::int64_t ties = 0;
+};
+/// The cut that removes exactly `remove` (0..count) of `count` scores, none of them negative or no number.
+/// T is float or double.
+template <typename T>
+ScoreCut<T> cutLowest(const T* scores, std::int64_t count, std::int64_t remove);
+
+/// Marks the `keep` highest of a group of scores, of equal ones the later.
+template <typename T>
+void keepHighest(const T* scores, int keep, int group, std::uint8_t* kept);
+
+/// Which weights are kept, 1 or 0 as uint8 [rows, cols], for scores [rows, cols] f32 or f64, contiguous.
+/// Exactly `remove` lowest of the whole matrix go, or of each row; or all but the `keep` highest of every
+/// `group` consecutive inputs of a row. Ties go in order of place.
+torch::Tensor keepInMatrix(const torch::Tensor& scores, std::int64_t remove);
+torch::Tensor keepInRows(const torch::Tensor& scores, std::int64_t remove);
+torch::Tensor keepNM(const torch::Tensor& scores, int keep, int group);
+
+/// Throws Error{InvalidInput} naming the matrix when the groups of N:M do not divide its inputs.
+void requireGroups(const PatternTarget& target, std::int64_t cols, const std::string& name);
+
+PackedMask packMask(const torch::Tensor& keep);
+torch::Tensor unpackMask(const PackedMask& mask);
 
 /// weights * mask, in place; [rows, cols].
 void applyMask(const torch::Tensor& weights, const PackedMask& mask);

@@ -68,6 +68,9 @@ const std::vector<MethodDescription>& methodDescriptions() {
     static const std::vector<MethodDescription> methods{
         {"magnitude", "Magnitude", {"unstructured", "N:M"}, false, 1.0},
         {"wanda", "Wanda", {"unstructured", "N:M"}, false, 1.0},
+        {"sparsegpt", "SparseGPT", {"unstructured", "N:M"}, false, 1.0, true},
+        {"thanos", "Thanos", {"unstructured", "N:M"}, false, 1.0, true},
+        {"admm", "ADMM", {"unstructured", "N:M"}, false, 1.0, true},
         {"patch-tile", "PATCH-Tile", {"tiles"}, true, 0.5},
         {"leap", "LEAP", {"unstructured"}, true, 1.0},
     };
@@ -186,6 +189,17 @@ Json ExperimentSpec::toJson() const {
     json["dtype"] = dtype;
     json["set"] = set.given();
     return json;
+}
+
+bool ExperimentSpec::calibrates() const {
+    if (finishes()) return true;
+    const auto reads = [](const std::string& oneShot) {
+        for (const auto& description : methodDescriptions())
+            if (!description.learns && description.name == oneShot) return oneShot != "magnitude";
+        return false;
+    };
+    if (!methodNamed(method).learns) return reads(method);
+    return reads(set.text("prior")) || (method == "patch-tile" && reads(set.text("base")));
 }
 
 std::string ExperimentSpec::commandLine() const {

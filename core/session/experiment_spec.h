@@ -15,6 +15,7 @@ struct MethodDescription {
     std::vector<std::string> patterns;  ///< the first is the default; "N:M" stands for any
     bool learns = false;                ///< takes steps or minutes
     double mostSparsity = 1.0;
+    bool changesWeights = false;  ///< else what is kept is as it was
 };
 const std::vector<MethodDescription>& methodDescriptions();
 /// Throws Error{InvalidInput} listing what there is.
@@ -39,6 +40,12 @@ struct ExperimentSpec {
     /// Throws Error{InvalidInput} naming the field, what is wrong and what it may be.
     static ExperimentSpec fromJson(const Json& json);
     Json toJson() const;
+    /// Whether the run's weights differ from its model's: weights.safetensors is then part of the run.
+    bool changesWeights() const { return methodNamed(method).changesWeights || finishes(); }
+    /// Whether OPTIMA makes the weights anew under the final mask.
+    bool finishes() const { return set.text("finish") == "optima"; }
+    /// Whether calibration text goes through the model: for scores, a prior, a base mask or a finish.
+    bool calibrates() const;
     /// The command line that makes the same run, for people.
     std::string commandLine() const;
 };

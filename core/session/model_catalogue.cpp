@@ -69,7 +69,7 @@ ResolvedModel resolveModel(const std::string& name) {
             if (!model.installed())
                 throw Error(ErrorCode::NotFound, "the model " + name + " is not on this machine yet", name,
                             {{"get it with 'tessera-cli models fetch " + name + "'", "", ""}});
-            return {model.path(), std::nullopt};
+            return {model.path(), {}, {}};
         }
     }
     if (RunDirectory::isRun(name)) {
@@ -77,7 +77,12 @@ ResolvedModel resolveModel(const std::string& name) {
         if (!fs::exists(run.masksPath()))
             throw Error(ErrorCode::NotFound, "the run is not finished: it has no masks.npz", name,
                         {{"finish it with 'tessera-cli resume " + name + "'", "", ""}});
-        return {resolveModel(run.spec().model).path, run.masksPath()};
+        const bool changed = run.spec().changesWeights();
+        if (changed && !fs::exists(run.weightsPath()))
+            throw Error(ErrorCode::NotFound, "the run lacks weights.safetensors, the weights that it changed",
+                        name, {{"put the file back, or make the run again", "", ""}});
+        return {resolveModel(run.spec().model).path, run.masksPath(),
+                changed ? std::optional(run.weightsPath()) : std::nullopt};
     }
     if (!fs::exists(name)) {
         std::string known;
@@ -87,7 +92,7 @@ ResolvedModel resolveModel(const std::string& name) {
             {{"name one of the catalogue (" + known + "), a Hugging Face folder, a .gguf file or a run",
               "model", ""}});
     }
-    return {name, std::nullopt};
+    return {name, {}, {}};
 }
 
 }  // namespace tessera

@@ -42,10 +42,11 @@ void fetchModel(const CatalogueModel& model,
                 const std::function<void(std::uint64_t, std::uint64_t)>& progress,
                 const Cancellation& cancellation);
 
-/// A model as people name it: what to open, and the mask over it where it is a run.
+/// A model as people name it: what to open, and where it is a run, the weights that it changed (for
+/// ModelFiles::open) and the mask over it.
 struct ResolvedModel {
     std::filesystem::path path;
-    std::optional<std::filesystem::path> masks;
+    std::optional<std::filesystem::path> masks, weights;
 };
 /// `name` is a catalogue name, a Hugging Face folder, a .gguf file, or a run. Throws Error{NotFound} saying
 /// what to do.

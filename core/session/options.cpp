@@ -11,12 +11,15 @@ namespace tessera {
 namespace {
 
 const std::vector<std::string> kLearn{"leap", "patch-tile"};
-const std::vector<std::string> kAll{"magnitude", "wanda", "leap", "patch-tile"};
-const std::vector<std::string> kCalibrated{"wanda", "leap", "patch-tile"};
+const std::vector<std::string> kAll{"magnitude", "wanda", "sparsegpt", "thanos",
+                                    "admm",      "leap",  "patch-tile"};
+const std::vector<std::string> kBlockwise{"sparsegpt", "thanos"};
+const std::vector<std::string> kUpdating{"sparsegpt", "thanos", "admm"};
+const std::vector<std::string> kAdmm{"admm"};
 
 OptionDescription real(const char* key, const char* value, const char* paper, double least, double greatest,
-                       const char* help, const char* unit = "") {
-    return {key, OptionType::Real, unit, value, paper, least, greatest, {}, help, kLearn};
+                       const char* help, std::vector<std::string> methods = kLearn) {
+    return {key, OptionType::Real, "", value, paper, least, greatest, {}, help, std::move(methods)};
 }
 OptionDescription whole(const char* key, const char* value, const char* paper, double least, double greatest,
                         const char* unit, const char* help, std::vector<std::string> methods = kLearn) {
@@ -53,7 +56,8 @@ std::vector<OptionDescription> makeDescriptions() {
                      "weight of the distance between the soft density and the target; unused with centring"));
     d.push_back(real("lambda_weight", "10", "10", 0, 1e6,
                      "weight of the norm of the kept weights, falling to 0 over the run"));
-    d.push_back(choice("prior", "wanda", "wanda", {"wanda", "magnitude", "random", "none"},
+    d.push_back(choice("prior", "wanda", "wanda",
+                       {"wanda", "magnitude", "sparsegpt", "thanos", "admm", "random", "none"},
                        "which one-shot method the logits start from"));
     d.push_back(choice("prior_form", "graded", "binary", {"graded", "binary"},
                        "graded: by the score's distance from its threshold; binary: by its side"));
@@ -103,7 +107,7 @@ std::vector<OptionDescription> makeDescriptions() {
                  0,
                  0,
                  {},
-                 "the frozen 2:4 mask: magnitude, wanda, or a mask file (.npz)",
+                 "the frozen 2:4 mask: magnitude, wanda, sparsegpt, thanos, admm, or a mask file (.npz)",
                  {"patch-tile"}});
     d.push_back({"tile",
                  OptionType::Tile,
@@ -115,10 +119,39 @@ std::vector<OptionDescription> makeDescriptions() {
                  {},
                  "rows x columns of a tile; LEAP and the one-shot methods draw maps with it",
                  kAll});
+    d.push_back(real("damping", "0.01", "", 0, 100,
+                     "share of the mean diagonal added to the inputs' Gram matrix; raised tenfold where that "
+                     "cannot be factored",
+                     kUpdating));
+    d.push_back(whole("block_columns", "128", "", 1, 1 << 16, "columns",
+                      "columns pruned together before those behind them are made to fit", kBlockwise));
+    d.push_back(real("outlier_rows", "0", "", 0, 0.9,
+                     "share of the rows, those of the largest outputs, that stay dense", {"thanos"}));
+    d.push_back(whole("admm_steps", "20", "", 0, 10000, "steps", "alternating updates of a matrix", kAdmm));
+    d.push_back(whole("sparsify_steps", "15", "", 1, 10000, "steps",
+                      "the first of them choose the mask, ever sparser", kAdmm));
+    d.push_back(real("admm_penalty", "1", "", 1e-6, 1e6, "rho, the weight of the pruned copy", kAdmm));
+    d.push_back(choice("imitate", "none", "release", {"none", "release"},
+                       "release: the published code, whose unstructured schedule starts at the end", kAdmm));
+    d.push_back(choice("finish", "none", "", {"none", "optima"},
+                       "optima: under the final mask, the weights that change a layer's outputs least",
+                       kAll));
+    d.push_back(real("finish_damping", "0.01", "0", 0, 100,
+                     "as damping, for the finish: share of the mean diagonal", kAll));
     d.push_back(whole("calibration_windows", "32", "", 1, 1 << 20, "windows",
-                      "windows of text that one-shot scores are measured on", kCalibrated));
-    d.push_back(whole("calibration_context", "1024", "", 16, 1 << 20, "tokens", "tokens a calibration window",
-                      kCalibrated));
+                      "windows of text that one-shot scores and the finish are measured on", kAll));
+    d.push_back(
+        whole("calibration_context", "1024", "", 16, 1 << 20, "tokens", "tokens a calibration window", kAll));
+    d.push_back({"spill",
+                 OptionType::Boolean,
+                 "",
+                 "false",
+                 "",
+                 0,
+                 0,
+                 {},
+                 "keep the calibration text's activations in a file of the run instead of in memory",
+                 kAll});
     d.push_back({"exclude",
                  OptionType::List,
                  "",
@@ -282,6 +315,8 @@ namespace {
 
 /// PATCH-Tile's published values, table 8.5, where they differ from LEAP's.
 std::string recipeValue(const OptionDescription& option, const std::string& method, bool paper) {
+    // Of inputs scaled to norm 1.
+    if (option.key == "damping" && method == "admm") return "0.1";
     if (paper && method == "patch-tile") {
         static const std::map<std::string, std::string> published{
             {"lr", "1e-4"},     {"kappa_start", "100"},  {"kappa_end", "500"},

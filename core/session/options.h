@@ -46,6 +46,7 @@ class OptionSet {
     std::string text(const std::string& key) const;
     std::vector<std::string> list(const std::string& key) const;
     std::pair<std::int64_t, std::int64_t> tile(const std::string& key) const;
+    bool has(const std::string& key) const { return m_values.contains(key); }
     bool isSet(const std::string& key) const { return m_given.contains(key); }
 
     /// Only what was set, as text.

@@ -75,6 +75,10 @@ class RunDirectory {
     const Json& fingerprints() const { return m_fingerprints; }
     std::filesystem::path eventsPath() const { return m_path / "events.jsonl"; }
     std::filesystem::path masksPath() const { return m_path / "masks.npz"; }
+    /// The changed tensors, of methods that change any; there before the masks are.
+    std::filesystem::path weightsPath() const { return m_path / "weights.safetensors"; }
+    /// What a one-shot run keeps of its finished blocks while it goes on.
+    std::filesystem::path blocksPath() const { return m_path / "blocks"; }
     std::filesystem::path mapPath(std::int64_t step) const;
     std::filesystem::path snapshotPath(std::int64_t step) const;
     CheckpointWriter beginCheckpoint(std::int64_t step) const;

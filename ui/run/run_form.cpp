@@ -25,6 +25,12 @@ QString methodNote(const std::string& name) {
         return RunForm::tr("Learns for every tile whether it stays dense or becomes 2:4.");
     if (name == "wanda")
         return RunForm::tr("One pass: keeps weights that are large on inputs that are large.");
+    if (name == "sparsegpt")
+        return RunForm::tr("One pass: removes column by column and makes good in those that follow.");
+    if (name == "thanos")
+        return RunForm::tr("One pass: removes a block of columns at once and makes good in all that follow.");
+    if (name == "admm")
+        return RunForm::tr("One pass: prunes and restores in turns until mask and weights fit each other.");
     if (name == "magnitude") return RunForm::tr("At once: keeps the largest weights. The plainest baseline.");
     return {};
 }

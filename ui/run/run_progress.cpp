@@ -99,7 +99,7 @@ void RunProgress::makePhases(bool learns) {
     if (learns) {
         add(tr("Prior"), {QStringLiteral("prior")});
         add(tr("Learn"), {QStringLiteral("learn")});
-        add(tr("Harden"), {QStringLiteral("harden"), QStringLiteral("save")});
+        add(tr("Harden"), {QStringLiteral("harden"), QStringLiteral("finish"), QStringLiteral("save")});
     } else {
         add(tr("Prune"), {QStringLiteral("prune"), QStringLiteral("save")});
     }
