@@ -33,6 +33,8 @@ DesktopScheme::DesktopScheme(QObject* parent) : QObject(parent) {
     if (!hasSessionBus()) return;
     auto bus = QDBusConnection::sessionBus();
     if (!bus.isConnected()) return;
+    // Qt registers the type at its first use, which would be too late: it refuses the slot below till then.
+    qRegisterMetaType<QDBusVariant>();
     bus.connect(kService, kPath, kInterface, QStringLiteral("SettingChanged"), this,
                 SLOT(settingChanged(QString, QString, QDBusVariant)));
     auto question = QDBusMessage::createMethodCall(kService, kPath, kInterface, QStringLiteral("Read"));

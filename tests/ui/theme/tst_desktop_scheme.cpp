@@ -1,12 +1,15 @@
+#include <unistd.h>
 #include <QApplication>
 #include <QDBusConnection>
 #include <QDBusMessage>
 #include <QDBusVariant>
 #include <QProcess>
 #include <QSignalSpy>
+#include <QSocketNotifier>
 #include <QStandardPaths>
 #include <QTest>
-#include <QThread>
+#include <cstdio>
+#include <cstring>
 
 #include "ui/theme/desktop_scheme.h"
 #include "ui/theme/theme.h"
@@ -15,40 +18,65 @@ using namespace tessera::ui;
 
 namespace {
 
-/// A desktop's settings portal, as xdg-desktop-portal answers on the bus.
+const auto kPath = QStringLiteral("/org/freedesktop/portal/desktop");
+const auto kInterface = QStringLiteral("org.freedesktop.portal.Settings");
+const auto kGroup = QStringLiteral("org.freedesktop.appearance");
+
+/// A desktop's settings portal, as xdg-desktop-portal answers on the bus: a program of its own, which is told
+/// the scheme by digits on its standard input.
 class Portal : public QObject {
     Q_OBJECT
     Q_CLASSINFO("D-Bus Interface", "org.freedesktop.portal.Settings")
 
   public:
-    std::atomic<uint> scheme{0};
+    void say(uint scheme) {
+        m_scheme = scheme;
+        for (const auto& [key, value] : {std::pair{"contrast", 7u}, {"color-scheme", scheme}}) {
+            auto change = QDBusMessage::createSignal(kPath, kInterface, QStringLiteral("SettingChanged"));
+            change << kGroup << QString::fromLatin1(key) << QVariant::fromValue(QDBusVariant(value));
+            QDBusConnection::sessionBus().send(change);
+        }
+    }
 
   public Q_SLOTS:
     Q_SCRIPTABLE QDBusVariant Read(const QString& group, const QString& key) {
-        const bool known =
-            group == QStringLiteral("org.freedesktop.appearance") && key == QStringLiteral("color-scheme");
-        return QDBusVariant(QVariant::fromValue(QDBusVariant(known ? scheme.load() : 99u)));
+        const bool known = group == kGroup && key == QStringLiteral("color-scheme");
+        return QDBusVariant(QVariant::fromValue(QDBusVariant(known ? m_scheme : 99u)));
     }
 
-  Q_SIGNALS:
-    Q_SCRIPTABLE void SettingChanged(const QString& group, const QString& key, const QDBusVariant& value);
+  private:
+    uint m_scheme = 0;
 };
+
+int runPortal(int argc, char** argv) {
+    QCoreApplication application(argc, argv);
+    Portal portal;
+    auto bus = QDBusConnection::sessionBus();
+    if (!bus.registerObject(kPath, &portal, QDBusConnection::ExportScriptableSlots) ||
+        !bus.registerService(QStringLiteral("org.freedesktop.portal.Desktop")))
+        return 1;
+    QSocketNotifier input(STDIN_FILENO, QSocketNotifier::Read);
+    QObject::connect(&input, &QSocketNotifier::activated, &portal, [&portal] {
+        char digit = 0;
+        if (::read(STDIN_FILENO, &digit, 1) != 1) QCoreApplication::quit();
+        if (digit >= '0' && digit <= '9') {
+            portal.say(static_cast<uint>(digit - '0'));
+            std::puts("said");
+            std::fflush(stdout);
+        }
+    });
+    return QCoreApplication::exec();
+}
 
 class TestDesktopScheme : public QObject {
     Q_OBJECT
 
-    QProcess m_bus;
-    QThread m_elsewhere;
-    Portal* m_portal = nullptr;
+    QProcess m_bus, m_portal;
 
     void say(uint scheme) {
-        m_portal->scheme = scheme;
-        QMetaObject::invokeMethod(m_portal, [this, scheme] {
-            Q_EMIT m_portal->SettingChanged(QStringLiteral("org.freedesktop.appearance"),
-                                            QStringLiteral("contrast"), QDBusVariant(7u));
-            Q_EMIT m_portal->SettingChanged(QStringLiteral("org.freedesktop.appearance"),
-                                            QStringLiteral("color-scheme"), QDBusVariant(scheme));
-        });
+        m_portal.write(QByteArray::number(scheme));
+        QVERIFY(m_portal.waitForReadyRead());
+        QCOMPARE(m_portal.readAll().trimmed(), QByteArray("said"));
     }
 
   private Q_SLOTS:
@@ -58,30 +86,22 @@ class TestDesktopScheme : public QObject {
         m_bus.start(QStringLiteral("dbus-daemon"), {QStringLiteral("--session"), QStringLiteral("--nofork"),
                                                     QStringLiteral("--print-address")});
         QVERIFY(m_bus.waitForReadyRead());
-        const auto address = m_bus.readLine().trimmed();
-        qputenv("DBUS_SESSION_BUS_ADDRESS", address);
-        auto bus = QDBusConnection::connectToBus(QString::fromUtf8(address), QStringLiteral("portal"));
-        QVERIFY(bus.isConnected());
-        m_portal = new Portal;
-        m_portal->moveToThread(&m_elsewhere);
-        m_elsewhere.start();
-        QVERIFY(bus.registerObject(
-            QStringLiteral("/org/freedesktop/portal/desktop"), m_portal,
-            QDBusConnection::ExportScriptableSlots | QDBusConnection::ExportScriptableSignals));
-        QVERIFY(bus.registerService(QStringLiteral("org.freedesktop.portal.Desktop")));
+        qputenv("DBUS_SESSION_BUS_ADDRESS", m_bus.readLine().trimmed());
+        m_portal.setProcessChannelMode(QProcess::ForwardedErrorChannel);
+        m_portal.start(QCoreApplication::applicationFilePath(), {QStringLiteral("--portal")});
+        QVERIFY(m_portal.waitForStarted());
+        say(0);
     }
 
     void cleanupTestCase() {
-        m_elsewhere.quit();
-        m_elsewhere.wait();
-        delete m_portal;
-        QDBusConnection::disconnectFromBus(QStringLiteral("portal"));
-        m_bus.kill();
-        m_bus.waitForFinished();
+        for (auto* process : {&m_portal, &m_bus}) {
+            process->kill();
+            process->waitForFinished();
+        }
     }
 
     void knowsTheDesktopsChoice() {
-        m_portal->scheme = 1;
+        say(1);
         DesktopScheme scheme;
         QTRY_VERIFY(scheme.dark().has_value());
         QVERIFY(*scheme.dark());
@@ -92,7 +112,7 @@ class TestDesktopScheme : public QObject {
     }
 
     void windowFollowsTheDesktopWhileItRuns() {
-        m_portal->scheme = 2;
+        say(2);
         auto& theme = Theme::instance();
         theme.setMode(ThemeMode::System);
         QTRY_VERIFY(!theme.tokens().dark);
@@ -113,5 +133,10 @@ class TestDesktopScheme : public QObject {
 
 }  // namespace
 
-QTEST_MAIN(TestDesktopScheme)
+int main(int argc, char** argv) {
+    if (argc > 1 && std::strcmp(argv[1], "--portal") == 0) return runPortal(argc, argv);
+    QApplication application(argc, argv);
+    TestDesktopScheme test;
+    return QTest::qExec(&test, argc, argv);
+}
 #include "tst_desktop_scheme.moc"
