@@ -21,7 +21,7 @@ struct Problem {
         weights = torch::randn({rows, cols}, torch::kFloat64);
         inputs =
             torch::mm(torch::randn({tokens, cols}, torch::kFloat64),
-                      torch::eye(cols, torch::kFloat64) + 0.35 * torch::randn({cols, cols}, torch::kFloat64));
+                      torch::eye(cols, torch::kFloat64) + 0.1 * torch::randn({cols, cols}, torch::kFloat64));
         inputs.narrow(1, 5, 2).mul_(10);
         addToGram(gram, inputs);
         symmetriseGram(gram);

@@ -253,7 +253,9 @@ QString PlaygroundPage::verdict() const {
     using State = TextSide::State;
     if (sides.size() < 2 || sides[1].state < State::Writing || sides[1].state == State::Failed ||
         sides[0].state == State::Failed || sides[1].tokens.isEmpty())
-        return !m_pruned.isEmpty()
+        return m_generation.busy() && !m_pruned.isEmpty()
+                   ? tr("The dense model writes first; the first word in which the two texts part is marked.")
+               : !m_pruned.isEmpty()
                    ? tr("Press Ctrl+Enter: the first word in which the two texts part is marked in both.")
                : sides.isEmpty()
                    ? tr("Press Ctrl+Enter to let the dense model go on with the text.")
