@@ -75,11 +75,15 @@ QWidget* HomePage::makeModels() {
                        "subcontrol-origin: padding; subcontrol-position: right center; right: 10px; }"));
     auto* menu = new QMenu(open);
     open->setMenu(menu);
+    m_more = plainButton({}, {}, part);
+    m_more->setObjectName(QStringLiteral("moreModels"));
+    m_more->setToolTip(tr("Models that can be got over the network, besides those that are here"));
     m_primary = primaryButton({}, part);
     m_primary->setObjectName(QStringLiteral("primary"));
     auto* head = new QHBoxLayout;
     head->setSpacing(kGap * 3 / 2);
     head->addLayout(words, 1);
+    head->addWidget(m_more, 0, Qt::AlignVCenter);
     head->addWidget(open, 0, Qt::AlignVCenter);
     head->addWidget(m_primary, 0, Qt::AlignVCenter);
     m_banner = new Banner(part);
@@ -89,6 +93,8 @@ QWidget* HomePage::makeModels() {
     column->addWidget(m_cards);
     // The keyboard begins where the way begins, though the eye reads from the left.
     setTabOrder(m_primary, open);
+    setTabOrder(open, m_more);
+    connect(m_more, &QPushButton::clicked, this, [this] { m_cards->showAll(!m_cards->showsAll()); });
     return part;
 }
 
@@ -186,6 +192,10 @@ void HomePage::updatePrimary() {
         models.models().empty()
             ? tr("There is no model here: open a Hugging Face folder or a GGUF file, or drop one here.")
             : tr("Choose what to prune. Folders of Hugging Face and GGUF files can be dropped here."));
+    m_more->setVisible(m_cards->spare() > 0);
+    m_more->setText(m_cards->showsAll() ? tr("Fewer models")
+                                        : tr("All %1 models").arg(models.models().size()));
+    m_more->setAccessibleName(m_more->text());
     QString text = tr("Prune a model");
     bool enabled = false;
     if (model) {

@@ -53,6 +53,7 @@ class HomePage : public Page {
     EmptyState* m_noRuns;
     Banner* m_banner;
     QPushButton* m_primary;
+    QPushButton* m_more;
     QLabel *m_runsNote, *m_hint;
     QPushButton* m_all;
 };

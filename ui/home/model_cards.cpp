@@ -11,6 +11,8 @@ namespace tessera::ui {
 namespace {
 
 constexpr int kBetween = kGap * 2, kMostColumns = 4;
+/// Models to get are shown until there are as many cards as a row has on a small window.
+constexpr std::size_t kFew = 3;
 
 }  // namespace
 
@@ -39,12 +41,44 @@ ModelCard* ModelCards::card(const QString& name) const {
 
 void ModelCards::choose(const QString& name) {
     if (name.isEmpty() || name == m_chosen) return;
+    m_wanted = name;
+    if (!card(name) && m_models.find(name)) rebuild();
     if (auto* wanted = card(name)) {
         m_wanted.clear();
         wanted->setChecked(true);
-    } else {
-        m_wanted = name;
     }
+}
+
+std::vector<const ModelEntry*> ModelCards::few() const {
+    const auto& all = m_models.models();
+    const auto isHere = [](const ModelEntry& model) { return model.installed || !model.fromCatalogue; };
+    auto count = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), isHere));
+    std::vector<const ModelEntry*> list;
+    for (const auto& model : all) {
+        const bool inUse = model.name == m_chosen || model.name == m_wanted ||
+                           (m_fetch.running() && model.name == m_fetch.model());
+        const bool offered = !isHere(model) && count < kFew;
+        if (offered) ++count;
+        if (isHere(model) || inUse || offered) list.push_back(&model);
+    }
+    return list;
+}
+
+std::vector<const ModelEntry*> ModelCards::shown() const {
+    if (!m_all) return few();
+    std::vector<const ModelEntry*> list;
+    for (const auto& model : m_models.models()) list.push_back(&model);
+    return list;
+}
+
+int ModelCards::spare() const {
+    return static_cast<int>(m_models.models().size() - few().size());
+}
+
+void ModelCards::showAll(bool all) {
+    if (all == m_all) return;
+    m_all = all;
+    rebuild();
 }
 
 void ModelCards::get(const QString& name) {
@@ -87,7 +121,7 @@ ModelCard* ModelCards::makeCard() {
 }
 
 void ModelCards::rebuild() {
-    const auto& all = m_models.models();
+    const auto all = shown();
     while (m_cards.size() > all.size()) {
         // One of its buttons may be telling us.
         m_cards.back()->setAutoExclusive(false);
@@ -96,9 +130,12 @@ void ModelCards::rebuild() {
         m_cards.pop_back();
     }
     while (m_cards.size() < all.size()) m_cards.push_back(makeCard());
+    // Which model is whose stays till the next rebuild, whatever is chosen meanwhile.
+    m_shown.clear();
+    for (const auto* model : all) m_shown.push_back(model->name);
     refresh();
     if (!m_wanted.isEmpty() && m_models.find(m_wanted)) m_chosen = std::exchange(m_wanted, {});
-    if (!m_models.find(m_chosen)) m_chosen = all.empty() ? QString() : all.front().name;
+    if (!m_models.find(m_chosen)) m_chosen = all.empty() ? QString() : all.front()->name;
     if (auto* chosen = chosenCard()) chosen->setChecked(true);
     updateGeometry();
     arrange();
@@ -106,9 +143,10 @@ void ModelCards::rebuild() {
 }
 
 void ModelCards::refresh() {
-    const auto& all = m_models.models();
-    for (std::size_t i = 0; i < std::min(all.size(), m_cards.size()); ++i) {
-        const auto& model = all[i];
+    for (std::size_t i = 0; i < m_cards.size(); ++i) {
+        const auto* found = m_models.find(m_shown[i]);
+        if (!found) continue;  // the library's change that took it comes to rebuild()
+        const auto& model = *found;
         const bool usable = model.installed && model.problem.isEmpty() && !model.reading;
         if (usable && m_checking) m_fits.want(model.name);
         const bool fetched = m_fetch.model() == model.name;

@@ -12,7 +12,8 @@ class ModelCard;
 class ModelLibrary;
 struct ModelEntry;
 
-/// The models as cards in as many columns as fit, all of one size. One of them is chosen.
+/// The models as cards in as many columns as fit, all of one size. One of them is chosen. Of the models that
+/// the catalogue could get only the first few have a card, until all are asked for.
 class ModelCards : public QWidget {
     Q_OBJECT
   public:
@@ -24,6 +25,10 @@ class ModelCards : public QWidget {
     void choose(const QString& name);
     ModelCard* card(const QString& name) const;
     ModelCard* chosenCard() const { return card(m_chosen); }
+    void showAll(bool all);
+    bool showsAll() const { return m_all; }
+    /// How many models have no card now, or would have none if not all were shown.
+    int spare() const;
     /// Begins to get a model of the catalogue; the card shows how far it is.
     void get(const QString& name);
     const ModelFetch& fetch() const { return m_fetch; }
@@ -42,6 +47,8 @@ class ModelCards : public QWidget {
     void resizeEvent(QResizeEvent* event) override;
 
   private:
+    std::vector<const ModelEntry*> few() const;
+    std::vector<const ModelEntry*> shown() const;
     void rebuild();
     void refresh();
     void arrange();
@@ -53,8 +60,9 @@ class ModelCards : public QWidget {
     FitCheck m_fits;
     ModelFetch m_fetch;
     std::vector<ModelCard*> m_cards;
+    std::vector<QString> m_shown;  ///< the model of each card
     QString m_chosen, m_wanted;
-    bool m_checking = false;
+    bool m_checking = false, m_all = false;
 };
 
 }  // namespace tessera::ui

@@ -139,6 +139,7 @@ class HomePageTest : public QObject {
 
     void cardsAreThoseOfTheCatalogue() {
         Shown shown(m_home.runs());
+        if (auto* more = shown.page.findChild<QPushButton*>("moreModels"); more->isVisible()) more->click();
         const auto& models = shown.workspace.models().models();
         QVERIFY(models.size() >= 2);
         for (const auto& model : models) {
@@ -440,6 +441,48 @@ class HomePageTest : public QObject {
         std::ofstream(file) << "x";
         Shown blocked(file);
         QTRY_VERIFY(says(blocked, "The runs cannot be read"));
+    }
+
+    void aLongCatalogueShowsAFewUntilAskedForAll() {
+        const auto folder = m_home / "long";
+        fs::create_directories(folder);
+        auto models = tessera::Json::array();
+        for (int i = 0; i < 9; ++i)
+            models.push_back({{"name", "far-" + std::to_string(i)},
+                              {"title", "Far " + std::to_string(i)},
+                              {"parameters", 1000},
+                              {"bytes", 2000},
+                              {"licence", "MIT"},
+                              {"source",
+                               {{"kind", "pypi"},
+                                {"package", "p"},
+                                {"version", "1"},
+                                {"member", "m.gguf"},
+                                {"archive_bytes", 1000},
+                                {"archive_sha256", "00"},
+                                {"file_sha256", "00"}}}});
+        std::ofstream(folder / "models.json") << models.dump();
+        qputenv("TESSERA_RESOURCES", folder.c_str());
+        Shown shown(m_home.runs());
+        auto* more = shown.page.findChild<QPushButton*>("moreModels");
+        QVERIFY(shown.notice().isEmpty());
+        QCOMPARE(more->text(), QString("All 9 models"));
+        QVERIFY(more->isVisible());
+        QVERIFY(shown.card("far-2"));
+        QVERIFY(!shown.card("far-3"));
+        // One's own come first and take the place of what could be got.
+        const QString path = TESSERA_SOURCE_DIR "/tests/data/tiny_llama";
+        shown.drop({path});
+        QTRY_VERIFY(shown.card(path) && shown.card(path)->isChecked());
+        more->click();
+        QCOMPARE(more->text(), QString("Fewer models"));
+        QVERIFY(shown.card("far-8"));
+        shown.card("far-8")->setChecked(true);
+        more->click();
+        // What is chosen never goes out of sight.
+        QVERIFY(shown.card("far-8") && shown.card("far-8")->isChecked());
+        QVERIFY(!shown.card("far-7"));
+        QCOMPARE(shown.primary()->text(), QString("Get Far 8"));
     }
 
     void anUnreadableCatalogueIsSaid() {
