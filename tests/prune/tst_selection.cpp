@@ -67,7 +67,7 @@ class SelectionTest : public QObject {
 
     void nmSelectionKeepsNOfEveryM() {
         const auto scores = torch::rand({6, 24});
-        for (const auto [keep, group] : {std::pair{2, 4}, {4, 8}, {1, 4}, {5, 6}}) {
+        for (const auto& [keep, group] : {std::pair{2, 4}, {4, 8}, {1, 4}, {5, 6}}) {
             const auto mask = packMask(keepNM(scores, keep, group));
             for (std::int64_t first = 0; first < scores.numel(); first += group) {
                 int count = 0;
