@@ -88,12 +88,6 @@ class BudgetsTest : public QObject {
         return values;
     }
 
-    static void methods() {
-        QTest::addColumn<QString>("method");
-        for (const auto& method : methodDescriptions())
-            QTest::newRow(method.name.c_str()) << QString::fromStdString(method.name);
-    }
-
   private Q_SLOTS:
     void initTestCase() {
         m_files = ModelFiles::open(resolveModel("starter").path);
