@@ -35,6 +35,9 @@ class Workshop {
   public:
     explicit Workshop(fs::path target) : m_target(std::move(target)), m_path(m_target) {
         m_path += ".fetching";
+        if (std::error_code none; fs::exists(m_target, none) && !fs::is_empty(m_target, none))
+            throw Error(ErrorCode::Io, "a folder that is no whole model is in the way", m_target.string(),
+                        {{"move that folder away and try again", "", ""}});
         for (int attempt = 0; m_fd < 0; ++attempt) {
             std::error_code failed;
             fs::create_directories(m_path, failed);
@@ -73,13 +76,8 @@ class Workshop {
 
     void finish() const {
         syncDirectory(m_path);
-        if (::rename(m_path.c_str(), m_target.c_str()) != 0) {
-            const int reason = errno;
-            if (reason != ENOTEMPTY && reason != EEXIST)
-                throwIoError("put the model in place", m_target, reason);
-            throw Error(ErrorCode::Io, "a folder that is no whole model is in the way", m_target.string(),
-                        {{"move that folder away and try again; what has come is kept", "", ""}});
-        }
+        if (::rename(m_path.c_str(), m_target.c_str()) != 0)
+            throwIoError("put the model in place", m_target, errno);
         syncDirectory(m_target.parent_path());
     }
 
@@ -187,9 +185,12 @@ void fetchFromHub(const HubRepo& repo, const FetchProgress& progress, const Canc
     }
     try {
         checkModel(workshop.path(), sharded);
-    } catch (const Error&) {
+    } catch (const Error& error) {
         workshop.clear();
-        throw;
+        if (error.code() != ErrorCode::Corrupt) throw;
+        throw Error(ErrorCode::Corrupt, "what came for " + repo.text() + " is no model: " + error.summary(),
+                    fs::path(error.where()).filename().string(),
+                    {{"look for a proxy or a login page in between, and try again", "", ""}});
     }
     const Json origin{{"endpoint", access.endpoint},
                       {"repo", repo.id},
