@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -65,14 +66,18 @@ void addModels(Commands& app, Console& console) {
         const auto model = fetchableModel(*name);
         signalControl();
         // A quarter of a second is what people and the window want to hear between two numbers.
+        constexpr std::chrono::milliseconds kPause(250);
         std::uint64_t last = ~std::uint64_t(0);
+        auto told = std::chrono::steady_clock::now() - kPause;
         auto& control = signalControl();
         fetchModel(
             model,
             [&](std::uint64_t done, std::uint64_t total) {
                 if (control.stop.load()) control.interrupt.request();
-                if (done == last) return;
+                const auto now = std::chrono::steady_clock::now();
+                if (done == last || (now - told < kPause && done != total)) return;
                 last = done;
+                told = now;
                 console.progress(model.name + ": " +
                                      (total ? humanBytes(done) + " of " + humanBytes(total)
                                             : "asking " + model.sourceText()),

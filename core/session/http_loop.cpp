@@ -96,6 +96,7 @@ struct HttpLoop::Transfer {
     std::map<std::string, std::string> earlier;
     std::exception_ptr thrown;
     int redirects = 0;
+    bool headersOver = false;  ///< what looks like headers after them is a trailer
     std::uint64_t bytes = 0, unwanted = 0;
     /// Where the present window of time began, and how many bytes had come by then.
     Clock::time_point mark;
@@ -117,8 +118,10 @@ struct HttpLoop::Transfer {
         if (line.starts_with("HTTP/")) {
             reply.headers.clear();
             reply.status = 0;
+            headersOver = false;
             return line.size();
         }
+        if (headersOver) return line.size();
         const auto text = trimmed(line);
         if (!text.empty()) {
             const auto colon = text.find(':');
@@ -126,6 +129,7 @@ struct HttpLoop::Transfer {
                 reply.headers[lower(trimmed(text.substr(0, colon)))] = trimmed(text.substr(colon + 1));
             return line.size();
         }
+        headersOver = true;
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply.status);
         if (wanted() && query.onHeaders && !query.onHeaders(reply)) {
             reply.refused = true;
@@ -185,7 +189,9 @@ HttpLoop::~HttpLoop() = default;
 
 void HttpLoop::tick() {
     m_cancellation.throwIfRequested();
-    if (m_tick) m_tick();
+    if (!m_tick || Clock::now() - m_ticked < kMoment) return;
+    m_ticked = Clock::now();
+    m_tick();
 }
 
 void HttpLoop::sleep(std::chrono::milliseconds time) {

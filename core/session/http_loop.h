@@ -48,7 +48,7 @@ struct HttpQuery {
 /// system has them, or $SSL_CERT_FILE.
 class HttpLoop {
   public:
-    /// `tick` is called at least ten times a second while anything is waited for. Whatever waits throws
+    /// `tick` is called ten to twenty times a second while anything is waited for. Whatever waits throws
     /// Error{Cancelled} within a fifth of a second after a request to stop.
     HttpLoop(const HttpOptions& options, std::function<void()> tick, const Cancellation& cancellation);
     ~HttpLoop();
@@ -81,6 +81,7 @@ class HttpLoop {
     std::unique_ptr<Handles> m_handles;
     std::map<int, std::unique_ptr<Transfer>> m_transfers;
     int m_next = 0;
+    std::chrono::steady_clock::time_point m_ticked;
 };
 
 /// Counts the attempts of one transfer.

@@ -73,6 +73,7 @@ class Workshop {
             if (!names.contains(entry.path().filename().string())) fs::remove_all(entry.path());
     }
     void clear() const { keepOnly({}); }
+    void remove() const { fs::remove_all(m_path); }
 
     void finish() const {
         syncDirectory(m_path);
@@ -147,9 +148,18 @@ void fetchFromHub(const HubRepo& repo, const FetchProgress& progress, const Canc
                     "HF_HUB_OFFLINE", {{"unset it, or copy the model's folder here and name it", "", ""}});
     const auto access = hubAccess();
     const Workshop workshop(hubModelFolder(repo));
+    if (findHubModel(repo)) {
+        // Another process was done with it just now.
+        workshop.remove();
+        return;
+    }
     const Batch* running = nullptr;
     HttpLoop loop(
-        options, [&] { progress(running ? running->done() : 0, running ? running->total() : 0); },
+        options,
+        [&] {
+            const auto total = running ? running->total() : 0;
+            progress(total ? std::min(running->done(), total) : 0, total);
+        },
         cancellation);
     HubClient hub(loop, access, repo);
     Batch batch(hub, loop, workshop);
