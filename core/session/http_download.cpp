@@ -57,6 +57,10 @@ class Download {
     Download(HttpLoop& loop, const DownloadTarget& target, std::uint64_t& done)
         : m_loop(loop), m_target(target), m_done(done), m_file(target.path) {}
 
+    ~Download() { dropAll(); }
+    Download(const Download&) = delete;
+    Download& operator=(const Download&) = delete;
+
     void run() {
         m_state = earlierState(m_target);
         if (m_state.etag.empty() || m_state.pieces.empty()) split();
@@ -64,10 +68,8 @@ class Download {
             m_parts.push_back({piece, -1, {}, Attempts(m_loop.options())});
         try {
             transfer();
-        } catch (const Error& error) {
-            dropAll();
-            // What an untruthful server sent is not gone on with.
-            if (error.code() == ErrorCode::Corrupt)
+        } catch (const Error&) {
+            if (m_spoilt)
                 discard();
             else
                 keepState(true);
@@ -115,7 +117,8 @@ class Download {
             bool waiting = false;
             for (std::size_t i = 0; i < m_parts.size(); ++i) {
                 auto& part = m_parts[i];
-                waiting = waiting || !part.piece.whole();
+                // A part that has all of its bytes may still be sent more.
+                waiting = waiting || !part.piece.whole() || part.request >= 0;
                 if (!part.piece.whole() && part.request < 0 && Clock::now() >= part.begin) ask(i);
             }
             if (!waiting) return;
@@ -153,7 +156,8 @@ class Download {
         query.onHeaders = [this, all, from](const HttpReply& reply) { return accepts(reply, all, from); };
         query.onBytes = [this, index](std::span<const std::byte> bytes) {
             auto& piece = m_parts[index].piece;
-            if (bytes.size() > piece.end - piece.at()) wrongLength("sends more bytes than it should");
+            m_spoilt = bytes.size() > piece.end - piece.at();
+            if (m_spoilt) wrongLength("sends more bytes than it should");
             m_file.write(piece.at(), bytes);
             piece.done += bytes.size();
         };
@@ -170,6 +174,10 @@ class Download {
 
     bool accepts(const HttpReply& reply, bool all, std::uint64_t from) {
         const auto& etag = reply.header("etag");
+        const auto length = numberOf(reply.header("content-length"));
+        // What has come already is not given up for a page of something in between.
+        if (reply.status == 200 && known() && length && *length != *m_target.bytes)
+            wrongLength("announces " + std::to_string(*length) + " bytes");
         if (reply.status == 200 && !all) {
             // It does not know ranges, or has another content now.
             m_ranges = m_ranges && !m_state.rangeEtag.empty() && etag != m_state.rangeEtag;
@@ -179,10 +187,6 @@ class Download {
             if (all || !rangeFits(reply.header("content-range"), from, m_state.bytes))
                 wrongLength("sends another range (" + reply.header("content-range") + ")");
             if (!m_state.rangeEtag.empty() && !etag.empty() && etag != m_state.rangeEtag) return false;
-        } else if (known()) {
-            const auto length = numberOf(reply.header("content-length"));
-            if (length && *length != *m_target.bytes)
-                wrongLength("announces " + std::to_string(*length) + " bytes");
         }
         if (!etag.empty()) m_state.rangeEtag = etag;
         return true;
@@ -211,7 +215,8 @@ class Download {
     /// The server has another content than it had, or no ranges: all of it again, in one piece.
     void restart() {
         dropAll();
-        if (++m_restarts > kMostRestarts)
+        m_spoilt = ++m_restarts > kMostRestarts;
+        if (m_spoilt)
             throw Error(ErrorCode::Corrupt,
                         m_target.what + " cannot be fetched: the server's file changes while it is fetched",
                         m_target.path.filename().string(), {{"try again later", "", ""}});
@@ -281,6 +286,7 @@ class Download {
     PartState m_state;
     std::vector<Part> m_parts;
     bool m_ranges = true;
+    bool m_spoilt = false;  ///< what has come is not to be gone on with
     int m_restarts = 0;
     Clock::time_point m_stateTime = Clock::now();
     std::uint64_t m_stateBytes = 0;
