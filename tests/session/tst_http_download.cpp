@@ -79,7 +79,7 @@ class HttpDownloadTest : public QObject, DownloadCase {
     }
 
     void stalls() {
-        m_options.stallTimeout = 150ms;
+        m_options.stallTimeout = 500ms;
         std::atomic<int> turn = 0;
         HttpServer server([&](auto& asked, auto& line) {
             if (++turn > 1) return line.answerFile(asked, kContent, "\"a\"");
