@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -17,53 +18,79 @@ namespace tessera::cli {
 
 namespace {
 
+void listModels(const Console& console) {
+    Json list = Json::array();
+    for (const auto& model : modelCatalogue()) {
+        const bool installed = model.installed();
+        list.push_back({{"name", model.name},
+                        {"title", model.title},
+                        {"family", model.family},
+                        {"installed", installed},
+                        {"parameters", model.parameters},
+                        {"bytes", model.bytes},
+                        {"approximate", model.approximate},
+                        {"download_bytes", model.downloadBytes()},
+                        {"licence", model.licence},
+                        {"gated", model.gated},
+                        {"source", model.sourceText()},
+                        {"path", model.path().string()}});
+        const auto size = (model.approximate ? "~" : "") + humanBytes(model.bytes);
+        char text[512];
+        std::snprintf(text, sizeof text, "%-18s %-10s %8s  %-42s %s%s", model.name.c_str(),
+                      installed ? "installed" : "to fetch", size.c_str(), model.sourceText().c_str(),
+                      model.licence.c_str(), model.gated ? ", to be accepted on the hub" : "");
+        console.line(text);
+    }
+    console.document({{"models", list}});
+}
+
 void addModels(Commands& app, Console& console) {
     auto* command =
         addCommand(app, "models", "the catalogue: installed or not, size, licence, source", console);
-    auto* fetch = addCommand(*command, "fetch", "get a model of the catalogue", console);
+    addCommand(*command, "list", "the same", console);
+    auto* fetch =
+        addCommand(*command, "fetch",
+                   "get a model; of what was cut off, the rest (HF_ENDPOINT names another hub, HF_TOKEN "
+                   "is for models whose terms you accepted)",
+                   console);
     auto name = std::make_shared<std::string>();
-    fetch->add_option("name", *name, "the model's name in the catalogue")->required();
-    fetch->callback([name, &console] {
-        const auto model = catalogueModel(*name);
+    auto http = std::make_shared<HttpOptions>();
+    fetch
+        ->add_option("name", *name,
+                     "its name in the catalogue, or ORG/REPO[@REVISION] on the Hugging Face hub")
+        ->required();
+    fetch->add_option("--connections", http->connections, "parts of a large file at the same time (hub only)")
+        ->check(CLI::Range(1, 32))
+        ->capture_default_str();
+    fetch->callback([name, http, &console] {
+        const auto model = fetchableModel(*name);
         signalControl();
         // A quarter of a second is what people and the window want to hear between two numbers.
+        constexpr std::chrono::milliseconds kPause(250);
         std::uint64_t last = ~std::uint64_t(0);
+        auto told = std::chrono::steady_clock::now() - kPause;
         auto& control = signalControl();
         fetchModel(
             model,
             [&](std::uint64_t done, std::uint64_t total) {
                 if (control.stop.load()) control.interrupt.request();
-                if (done == last) return;
+                const auto now = std::chrono::steady_clock::now();
+                if (done == last || (now - told < kPause && done != total)) return;
                 last = done;
-                console.progress(model.name + ": " + humanBytes(done) + " of " + humanBytes(total),
+                told = now;
+                console.progress(model.name + ": " +
+                                     (total ? humanBytes(done) + " of " + humanBytes(total)
+                                            : "asking " + model.sourceText()),
                                  static_cast<double>(done), static_cast<double>(total));
             },
-            control.interrupt);
+            control.interrupt, *http);
         console.endProgress();
         console.line(model.path().string());
         console.document(
             {{"name", model.name}, {"path", model.path().string()}, {"installed", model.installed()}});
     });
-    command->callback([command, &console] {
-        if (!command->get_subcommands().empty()) return;
-        Json list = Json::array();
-        for (const auto& model : modelCatalogue()) {
-            list.push_back({{"name", model.name},
-                            {"title", model.title},
-                            {"installed", model.installed()},
-                            {"parameters", model.parameters},
-                            {"bytes", model.bytes},
-                            {"download_bytes", model.downloadBytes()},
-                            {"licence", model.licence},
-                            {"source", model.sourceText()},
-                            {"path", model.path().string()}});
-            char text[512];
-            std::snprintf(text, sizeof text, "%-14s %-10s %8s  %-24s %s", model.name.c_str(),
-                          model.installed() ? "installed" : "to fetch", humanBytes(model.bytes).c_str(),
-                          model.sourceText().c_str(), model.licence.c_str());
-            console.line(text);
-        }
-        console.document({{"models", list}});
+    command->callback([fetch, &console] {
+        if (!fetch->parsed()) listModels(console);
     });
 }
 
