@@ -143,11 +143,11 @@ class TestTokenizer : public QObject {
         changed["model"]["vocab"]["new"] = std::int64_t(1) << 40;
         EXPECT_ERROR(load(changed), Corrupt, "id");
         changed = json;
-        changed["model"]["type"] = "Unigram";
-        EXPECT_ERROR(load(changed), UnsupportedVersion, "Unigram");
+        changed["model"]["type"] = "WordPiece";
+        EXPECT_ERROR(load(changed), UnsupportedVersion, "WordPiece");
         changed = json;
-        changed["normalizer"] = {{"type", "NFC"}};
-        EXPECT_ERROR(load(changed), UnsupportedVersion, "NFC");
+        changed["normalizer"] = {{"type", "Nmt"}};
+        EXPECT_ERROR(load(changed), UnsupportedVersion, "Nmt");
         EXPECT_ERROR(load(Json::object()), Corrupt, "no model");
     }
 
@@ -226,8 +226,8 @@ class TestTokenizer : public QObject {
                          w.u32("tokenizer.ggml.eos_token_id", 3);
                      }),
                      Corrupt, "eos_token_id");
-        EXPECT_ERROR(load([](auto& w) { w.text("tokenizer.ggml.model", "llama"); }), UnsupportedVersion,
-                     "llama");
+        EXPECT_ERROR(load([](auto& w) { w.text("tokenizer.ggml.model", "rwkv"); }), UnsupportedVersion,
+                     "rwkv");
         EXPECT_ERROR(load([](auto& w) { w.u32("tokenizer.ggml.model", 1); }), Corrupt,
                      "tokenizer.ggml.model");
         EXPECT_ERROR(load([&](auto& w) { begin(w), w.text("tokenizer.ggml.merges", "a b"); }), Corrupt,
