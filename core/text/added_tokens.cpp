@@ -53,15 +53,19 @@ void AddedTokens::split(std::string_view text, std::vector<Part>& parts) const {
                 (end < text.size() && unicode::isWord(unicode::next(text, after))))
                 continue;
         }
-        if (token->leftStrip)
+        if (token->leftStrip) {
             for (auto at = begin; at > done && unicode::isWhitespace(unicode::previous(text, at));)
                 begin = at;
+            begin = std::max(begin, done);
+            end = std::max(begin, end);
+        }
         if (token->rightStrip)
             for (auto at = end; at < text.size() && unicode::isWhitespace(unicode::next(text, at));) end = at;
         plain(begin);
         parts.push_back({text.substr(begin, end - begin), token->id});
-        done = std::max(done, end);
-        i = std::max(i, done);
+        // The search goes on behind the token itself: a token of white space is found in what this one took
+        // along, too, as the `tokenizers` library does.
+        done = end;
     }
     plain(text.size());
 }

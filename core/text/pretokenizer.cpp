@@ -18,7 +18,7 @@ enum class Behavior { Removed, Isolated, MergedWithPrevious, MergedWithNext, Con
 using Spans = std::vector<Pattern::Span>;
 
 Behavior behaviorOf(const Component& component, const char* fallback) {
-    const auto name = component.text("behavior", fallback);
+    const auto name = fallback ? component.text("behavior", fallback) : component.text("behavior");
     for (const auto& [known, behavior] : {std::pair{"Removed", Behavior::Removed},
                                           {"Isolated", Behavior::Isolated},
                                           {"MergedWithPrevious", Behavior::MergedWithPrevious},
@@ -147,8 +147,8 @@ void PreTokenizer::add(const Component& component) {
         cuts(Pattern::characters(unicode::isNumeric),
              component.flag("individual_digits", false) ? Behavior::Isolated : Behavior::Contiguous);
     } else if (type == "Split") {
-        cuts(Pattern::fromJson(component.at("pattern")), behaviorOf(component, ""),
-             component.flag("invert", false));
+        auto pattern = Pattern::fromJson(component.at("pattern"));
+        cuts(std::move(pattern), behaviorOf(component, nullptr), component.flag("invert", false));
     } else if (type == "Punctuation") {
         cuts(Pattern::characters(unicode::isPunctuation), behaviorOf(component, "Isolated"));
     } else if (type == "WhitespaceSplit") {

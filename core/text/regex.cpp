@@ -52,7 +52,7 @@ class Rewriter {
     /// Whether the brace before `m_at` ends a repetition such as {2,3} (and not \p{L}).
     bool closesCount() const {
         const auto open = m_from.rfind('{', m_at);
-        return open != std::string_view::npos &&
+        return open != std::string_view::npos && (open < 2 || m_from.substr(open - 2, 2) != "\\x") &&
                m_from.substr(open + 1, m_at - open - 2).find_first_not_of("0123456789,") ==
                    std::string_view::npos;
     }

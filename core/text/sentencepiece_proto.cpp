@@ -161,7 +161,8 @@ SentencePieceProto readSentencePieceProto(std::string_view bytes, const std::str
                     proto.escapesSpaces = normalizer.value() != 0;
         }
     }
-    if (proto.pieces.empty()) throw Error(ErrorCode::Corrupt, "the model has no pieces", where);
+    if (proto.pieces.empty())
+        throw Error(ErrorCode::Corrupt, "this is not a SentencePiece model: it has no pieces", where);
     checkCharacterMap(proto.characterMap, where);
     return proto;
 }

@@ -67,8 +67,15 @@ std::int32_t tokenNamed(const TokenizerDefinition& definition, const std::string
                                             : static_cast<std::int32_t>(found - definition.tokens.begin());
 }
 
-void readSpecialTokens(const std::filesystem::path& folder, const std::string& where,
-                       TokenizerDefinition& definition) {
+void readTokenizerConfig(const std::filesystem::path& folder, TokenizerDefinition& definition) {
+    const auto path = folder / "tokenizer_config.json";
+    if (!std::filesystem::exists(path)) return;
+    definition.config = readJsonFile(path);
+    if (!definition.config.is_object())
+        throw Error(ErrorCode::Corrupt, "this is not a JSON object", path.string());
+}
+
+void readSpecialTokens(const std::string& where, TokenizerDefinition& definition) {
     const auto named = [&](const Json& token) {
         return tokenNamed(definition, token.is_object()   ? token.value("content", std::string())
                                       : token.is_string() ? token.get<std::string>()
@@ -81,11 +88,7 @@ void readSpecialTokens(const std::filesystem::path& folder, const std::string& w
         throw Error(ErrorCode::UnsupportedVersion,
                     "a post-processor that puts more than one token before or behind a text is not supported",
                     where + ": /post_processor");
-    const auto path = folder / "tokenizer_config.json";
-    if (std::filesystem::exists(path)) {
-        definition.config = readJsonFile(path);
-        if (!definition.config.is_object())
-            throw Error(ErrorCode::Corrupt, "this is not a JSON object", path.string());
+    if (definition.config.is_object()) {
         const auto& config = definition.config;
         if (config.contains("bos_token")) definition.bos = named(config["bos_token"]);
         if (config.contains("eos_token")) definition.eos = named(config["eos_token"]);

@@ -55,10 +55,11 @@ void placeToken(TokenizerDefinition& definition, std::int64_t id, const std::str
 /// -1: there is no such token.
 std::int32_t tokenNamed(const TokenizerDefinition& definition, const std::string& text);
 
-/// Reads bos, eos, whether they are put around a text, and the template of conversations out of the
-/// tokenizer_config.json in `folder` and, where that does not say, out of the post-processor.
-void readSpecialTokens(const std::filesystem::path& folder, const std::string& where,
-                       TokenizerDefinition& definition);
+/// Reads the tokenizer_config.json in `folder`, if there is one.
+void readTokenizerConfig(const std::filesystem::path& folder, TokenizerDefinition& definition);
+/// Takes bos, eos and whether they are put around a text from the configuration and, where that does not say,
+/// from the post-processor. `where` names the tokenizer's file.
+void readSpecialTokens(const std::string& where, TokenizerDefinition& definition);
 
 /// As a tokenizer.json and a tokenizer_config.json that `transformers` opens and that encode the same.
 Json tokenizerJsonOf(const TokenizerDefinition& definition);

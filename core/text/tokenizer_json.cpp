@@ -174,7 +174,8 @@ std::shared_ptr<const Tokenizer> loadTokenizerJson(const std::filesystem::path& 
                                         {"post_processor", &definition.postProcessor},
                                         {"decoder", &definition.decoder}})
             if (definition.rest.contains(key)) *part = definition.rest[key];
-        readSpecialTokens(tokenizerJson.parent_path(), where, definition);
+        readTokenizerConfig(tokenizerJson.parent_path(), definition);
+        readSpecialTokens(where, definition);
         return std::make_shared<PipelineTokenizer>(std::move(definition), where);
     } catch (const nlohmann::json::exception& error) {
         throw Error(ErrorCode::Corrupt,

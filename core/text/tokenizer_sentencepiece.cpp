@@ -77,7 +77,8 @@ void addConfigured(TokenizerDefinition& definition, std::vector<AddedToken>& cut
         }
 }
 
-/// How a tokenizer.json says what the library does to a text.
+/// How a tokenizer.json says what the library does to a text: the same but for a text that begins with a
+/// token of the user, which has no space before it.
 void addNormalizer(const Proto& proto, bool userDefined, TokenizerDefinition& definition) {
     addSpaceEscapes(definition, proto.prefix);
     auto steps = Json::array();
@@ -90,16 +91,16 @@ void addNormalizer(const Proto& proto, bool userDefined, TokenizerDefinition& de
         steps.push_back(replace("Regex", "\\A +| +\\z", ""));
         steps.push_back(replace("Regex", " {2,}", " "));
     }
-    if (proto.prefix && userDefined) {
-        // The library puts no space behind the tokens that it cuts out itself.
+    // Behind the tokens that it cuts out itself the library puts no space: there the text has begun.
+    const bool first = proto.prefix && userDefined;
+    for (auto& step : definition.normalizer["normalizers"])
+        if (!first || step["type"] != "Prepend") steps.push_back(step);
+    if (first)
         definition.preTokenizer = {{"type", "Metaspace"},
                                    {"replacement", "\xe2\x96\x81"},
                                    {"prepend_scheme", "first"},
                                    {"split", false}};
-    } else {
-        for (auto& step : definition.normalizer["normalizers"]) steps.push_back(step);
-    }
-    definition.normalizer = steps.empty() ? Json() : Json{{"type", "Sequence"}, {"normalizers", steps}};
+    definition.normalizer = {{"type", "Sequence"}, {"normalizers", steps}};
 }
 
 }  // namespace
@@ -136,7 +137,11 @@ std::shared_ptr<const Tokenizer> loadSentencePiece(const std::filesystem::path& 
         userDefined = userDefined || piece.type == Proto::UserDefined;
         if (piece.type == Proto::Unknown) definition.unknown = id;
         if (piece.type == Proto::Unknown || piece.type == Proto::Control) cut.push_back({id, piece.text});
-        if (piece.type == Proto::UserDefined) definition.added.push_back({id, piece.text, false});
+        if (piece.type == Proto::UserDefined) {
+            // The library finds these in the text as it has become by then, spaces escaped.
+            definition.added.push_back({id, piece.text, false});
+            definition.added.back().normalized = true;
+        }
     }
     definition.added.insert(definition.added.end(), cut.begin(), cut.end());
     definition.byteFallback = proto.byteFallback;
@@ -152,8 +157,9 @@ std::shared_ptr<const Tokenizer> loadSentencePiece(const std::filesystem::path& 
     definition.eos = model->processor().eos_id();
     definition.addsBos = definition.bos >= 0;
     const auto count = definition.tokens.size();
-    readSpecialTokens(tokenizerModel.parent_path(), where, definition);
-    addConfigured(definition, cut, where);
+    readTokenizerConfig(tokenizerModel.parent_path(), definition);
+    addConfigured(definition, cut, (tokenizerModel.parent_path() / "tokenizer_config.json").string());
+    readSpecialTokens(where, definition);
     if (definition.tokens.size() > count && definition.model == TokenizerDefinition::Model::Unigram)
         definition.scores.resize(definition.tokens.size(), 0.0);
     return std::make_shared<PipelineTokenizer>(std::move(definition), where, std::move(model),

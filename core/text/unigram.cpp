@@ -105,15 +105,26 @@ class Unigram : public PieceModel {
         for (auto token = path.rbegin(); token != path.rend(); ++token) {
             const auto text = piece.substr(token->begin, token->end - token->begin);
             const auto byteToken = [&](char byte) { return m_byteTokens[static_cast<unsigned char>(byte)]; };
-            if (token->id == m_unknown && m_byteFallback &&
-                std::all_of(text.begin(), text.end(), [&](char byte) { return byteToken(byte) >= 0; }))
+            if (const auto id = token->id == m_unknown ? idOf(text) : token->id; id >= 0)
+                ids.push_back(id);
+            else if (m_byteFallback &&
+                     std::all_of(text.begin(), text.end(), [&](char byte) { return byteToken(byte) >= 0; }))
                 for (const char byte : text) ids.push_back(byteToken(byte));
             else
-                ids.push_back(token->id);
+                ids.push_back(m_unknown);
         }
     }
 
   private:
+    std::int32_t idOf(std::string_view text) const {
+        std::int32_t node = 0;
+        for (const char byte : text) {
+            const auto* child = m_trie.find(childKey(node, byte));
+            if (!child) return -1;
+            node = child->first;
+        }
+        return m_ids[std::size_t(node)];
+    }
     static std::uint64_t childKey(std::int32_t node, char byte) {
         return std::uint64_t(std::uint32_t(node)) << 8 | static_cast<unsigned char>(byte);
     }
