@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/text/utf8.h"
 
 namespace tessera {
 
@@ -134,6 +135,9 @@ SentencePieceProto readSentencePieceProto(std::string_view bytes, const std::str
                             "the model has more than " + std::to_string(kMostPieces) + " pieces", where);
             proto.pieces.push_back(pieceOf(model.message()));
             const auto& piece = proto.pieces.back();
+            if (firstInvalidUtf8(piece.text) != std::string_view::npos)
+                throw Error(ErrorCode::Corrupt,
+                            "piece " + std::to_string(proto.pieces.size() - 1) + " is not UTF-8", where);
             if (piece.text.empty() || !std::isfinite(piece.score))
                 throw Error(ErrorCode::Corrupt,
                             "piece " + std::to_string(proto.pieces.size() - 1) +

@@ -5,6 +5,7 @@
 #include "core/base/file_io.h"
 #include "core/text/regex.h"
 #include "core/text/tokenizer.h"
+#include "core/text/unicode.h"
 #include "support/support.h"
 
 using namespace tessera;
@@ -228,6 +229,43 @@ class TestTokenizerCases : public QObject {
         EXPECT_ERROR(load(json), UnsupportedVersion, "dropout");
     }
 
+    /// Every character that the installed Unicode knows, by the classes of the library's regular expressions
+    /// (tests/reference/make_character_classes.py).
+    void characterClasses() {
+        const auto golden = readJsonFile(test::data("text/character_classes.json"));
+        const auto matches = [](const Regex& regex, char32_t c) {
+            std::size_t begin = 0, end = 0;
+            std::string text;
+            unicode::append(text, c);
+            return regex.find(text, 0, begin, end);
+        };
+        const Regex unassigned("\\p{Cn}", "here");
+        for (const auto& [pattern, ranges] : golden.items()) {
+            std::vector<bool> wanted(0x110000, false);
+            for (const auto& range : ranges)
+                for (auto c = range[0].get<std::size_t>(); c <= range[1].get<std::size_t>(); ++c)
+                    wanted[c] = true;
+            const Regex alone(pattern, "here"), within("[" + pattern + "]", "here"),
+                without("[^" + pattern + "]", "here");
+            int counted = 0;
+            for (char32_t c = 1; c < 0x30000; ++c) {
+                if ((c >= 0xd800 && c < 0xe000) || matches(unassigned, c)) continue;
+                const auto where = QString("%1 of U+%2").arg(pattern.c_str()).arg(std::uint32_t(c), 0, 16);
+                QVERIFY2(matches(alone, c) == wanted[c], qPrintable(where));
+                QVERIFY2(matches(within, c) == wanted[c], qPrintable(where));
+                QVERIFY2(matches(without, c) == !wanted[c], qPrintable(where));
+                counted += wanted[c];
+            }
+            QVERIFY(counted > 10);
+        }
+        const Regex noSpace("[\\Sa]", "here"), space("\\s", "here"), noWord("\\W", "here"),
+            word("\\w", "here");
+        for (char32_t c = 1; c < 0xd800; ++c) {
+            QVERIFY(matches(noSpace, c) == !matches(space, c));
+            QVERIFY(matches(noWord, c) == !matches(word, c));
+        }
+    }
+
     void hostile() {
         const auto changed = [&](const char* name, const std::function<void(Json&)>& change) {
             auto json = named(name);
@@ -310,7 +348,7 @@ class TestTokenizerCases : public QObject {
         EXPECT_ERROR(load(std::string("\x0a\xff\xff\xff\xff\xff\x1f", 7)), Corrupt, "byte");
         // The first piece once more, and one without a text.
         EXPECT_ERROR(load(whole + whole.substr(0, 2 + static_cast<unsigned char>(whole[1]))), Corrupt,
-                     "twice");
+                     "already defined");
         EXPECT_ERROR(load(whole + std::string("\x0a\x02\x18\x01", 4)), Corrupt, "empty");
         // A trainer of the kind WORD; a map of characters that points outside.
         EXPECT_ERROR(load(whole + std::string("\x12\x02\x18\x03", 4)), UnsupportedVersion, "WORD");
