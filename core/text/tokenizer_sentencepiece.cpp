@@ -20,10 +20,24 @@ constexpr std::size_t kLargestFile = std::size_t(1) << 28;
 constexpr std::int64_t kMostTokens = 1 << 20;
 using Proto = SentencePieceProto;
 
-/// The library itself.
+constexpr std::string_view kSpace = "\xe2\x96\x81";  // U+2581
+
+/// The library itself. It adds the scores of a whole text up in f32, which are too coarse to choose by after
+/// some ten thousand words, and its work grows faster than the text: long texts are cut between words, where
+/// no piece reaches across and the library itself puts a space before what follows.
 class SentencePiece : public PieceModel {
   public:
-    SentencePiece(std::string_view bytes, const std::string& where) {
+    SentencePiece(std::string_view bytes, const Proto& proto, const std::string& where) : m_cuts(true) {
+        bool space = false;
+        for (const auto& piece : proto.pieces) {
+            space = space || (piece.text == kSpace && piece.type == Proto::Normal);
+            if (piece.type == Proto::UserDefined) m_cuts = false;
+            for (auto at = piece.text.find(kSpace, 1); at != std::string::npos;
+                 at = piece.text.find(kSpace, at + 1))
+                if (at < kSpace.size() || piece.text.compare(at - kSpace.size(), kSpace.size(), kSpace) != 0)
+                    m_cuts = false;
+        }
+        m_cuts = m_cuts && space && proto.prefix;
         const auto status = m_processor.LoadFromSerializedProto({bytes.data(), bytes.size()});
         if (!status.ok())
             throw Error(
@@ -31,6 +45,31 @@ class SentencePiece : public PieceModel {
                 {{"use the tokenizer.model or the tokenizer.json that belongs to the model", "", ""}});
     }
     void encode(std::string_view piece, std::vector<std::int32_t>& ids) const override {
+        for (auto cut = nextCut(piece); cut != std::string_view::npos; cut = nextCut(piece)) {
+            encodeWhole(piece.substr(0, cut), ids);
+            piece.remove_prefix(cut + 1);
+        }
+        encodeWhole(piece, ids);
+    }
+    const sentencepiece::SentencePieceProcessor& processor() const { return m_processor; }
+
+  private:
+    static constexpr std::size_t kLong = 2000;  ///< bytes
+
+    /// A lone space between letters or digits, which no map of characters joins with it.
+    std::size_t nextCut(std::string_view text) const {
+        if (!m_cuts || text.size() < 2 * kLong) return std::string_view::npos;
+        const auto plain = [](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        };
+        auto at = text.find(' ', kLong);
+        while (at != std::string_view::npos &&
+               !(at + 2 < text.size() && plain(text[at - 1]) && plain(text[at + 1]) &&
+                 static_cast<unsigned char>(text[at + 2]) < 0x80))
+            at = text.find(' ', at + 1);
+        return at;
+    }
+    void encodeWhole(std::string_view piece, std::vector<std::int32_t>& ids) const {
         std::vector<int> made;
         const auto status = m_processor.Encode({piece.data(), piece.size()}, &made);
         if (!status.ok())
@@ -38,9 +77,8 @@ class SentencePiece : public PieceModel {
                         "SentencePiece cannot encode the text: " + status.ToString());
         ids.insert(ids.end(), made.begin(), made.end());
     }
-    const sentencepiece::SentencePieceProcessor& processor() const { return m_processor; }
 
-  private:
+    bool m_cuts;
     sentencepiece::SentencePieceProcessor m_processor;
 };
 
@@ -145,7 +183,7 @@ std::shared_ptr<const Tokenizer> loadSentencePiece(const std::filesystem::path& 
         refuse("of the kind " + std::to_string(proto.kind));
     if (proto.spaceBehind) refuse("with treat_whitespace_as_suffix");
     if (!proto.escapesSpaces) refuse("without escape_whitespaces");
-    auto model = std::make_unique<SentencePiece>(bytes, where);
+    auto model = std::make_unique<SentencePiece>(bytes, proto, where);
 
     TokenizerDefinition definition;
     std::vector<AddedToken> cut;

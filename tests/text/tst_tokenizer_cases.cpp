@@ -95,6 +95,9 @@ class TestTokenizerCases : public QObject {
             if (name == "tiny_bpe" && text.find("\u2581") == std::string::npos)
                 QCOMPARE(tokenizer->decode(ids), text);
         }
+        // A text of some length, which the library gets in parts.
+        const auto longText = readFile(std::filesystem::path(TESSERA_SOURCE_DIR) / "LICENSE");
+        QVERIFY(tokenizer->encode(longText) == again->encode(longText));
         // Control tokens that are written out.
         const auto begin = tokenizer->encode("<s>the work</s>");
         QCOMPARE(begin.front(), 1);
