@@ -141,8 +141,24 @@ DType typeOf(std::uint32_t id) {
             return DType::Q4_0;
         case 3:
             return DType::Q4_1;
+        case 6:
+            return DType::Q5_0;
+        case 7:
+            return DType::Q5_1;
         case 8:
             return DType::Q8_0;
+        case 10:
+            return DType::Q2_K;
+        case 11:
+            return DType::Q3_K;
+        case 12:
+            return DType::Q4_K;
+        case 13:
+            return DType::Q5_K;
+        case 14:
+            return DType::Q6_K;
+        case 15:
+            return DType::Q8_K;
         case 24:
             return DType::I8;
         case 25:
@@ -160,7 +176,7 @@ DType typeOf(std::uint32_t id) {
     }
 }
 
-constexpr const char* kTypeAdvice = "use a GGUF with F32, F16, BF16, Q8_0, Q4_0 or Q4_1 tensors";
+constexpr const char* kTypeAdvice = "use a GGUF with F32, F16, BF16, Q4_0 to Q8_0 or Q2_K to Q8_K tensors";
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/formats/quantized_blocks.h"
 
 namespace tessera {
 
@@ -38,12 +39,28 @@ Layout layoutOf(DType dtype) {
             return {"i64", 1, 8};
         case DType::Bool:
             return {"bool", 1, 1};
-        case DType::Q8_0:
-            return {"q8_0", 32, 34};
         case DType::Q4_0:
             return {"q4_0", 32, 18};
         case DType::Q4_1:
             return {"q4_1", 32, 20};
+        case DType::Q5_0:
+            return {"q5_0", 32, 22};
+        case DType::Q5_1:
+            return {"q5_1", 32, 24};
+        case DType::Q8_0:
+            return {"q8_0", 32, 34};
+        case DType::Q2_K:
+            return {"q2_k", 256, 84};
+        case DType::Q3_K:
+            return {"q3_k", 256, 110};
+        case DType::Q4_K:
+            return {"q4_k", 256, 144};
+        case DType::Q5_K:
+            return {"q5_k", 256, 176};
+        case DType::Q6_K:
+            return {"q6_k", 256, 210};
+        case DType::Q8_K:
+            return {"q8_k", 256, 292};
         case DType::Other:
             break;
     }
@@ -51,62 +68,9 @@ Layout layoutOf(DType dtype) {
 }
 
 template <typename T>
-T load(const std::byte* from) {
-    T value;
-    std::memcpy(&value, from, sizeof value);
-    return value;
-}
-
-/// Without branches, so that the compiler vectorises the loops over it.
-inline float widenF16(std::uint16_t bits) {
-    const std::uint32_t sign = std::uint32_t(bits & 0x8000) << 16;
-    const std::uint32_t magnitude = bits & 0x7fff;
-    const float subnormal = static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24f;
-    const std::uint32_t bias = magnitude >= 0x7c00 ? 224u << 23 : 112u << 23;
-    const std::uint32_t normal = (magnitude << 13) + bias;
-    return std::bit_cast<float>(sign |
-                                (magnitude < 0x0400 ? std::bit_cast<std::uint32_t>(subnormal) : normal));
-}
-
-template <typename T>
 void widenAll(const std::byte* from, std::span<float> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(load<T>(from + i * sizeof(T)));
-}
-
-// The blocks, in numpy's order of operations. A scale has 11 significant bits and a code at most 8, so that
-// scale * code is exact, and a fused multiply-add could not round differently.
-
-void dequantizeQ8(const std::byte* from, std::span<float> out) {
-    for (std::size_t i = 0; i < out.size(); i += 32, from += 34) {
-        const float scale = widenF16(load<std::uint16_t>(from));
-        for (int j = 0; j < 32; ++j)
-            out[i + j] = scale * static_cast<float>(static_cast<std::int8_t>(from[2 + j]));
-    }
-}
-
-void dequantizeQ4(const std::byte* from, std::span<float> out) {
-    for (std::size_t i = 0; i < out.size(); i += 32, from += 18) {
-        const float scale = widenF16(load<std::uint16_t>(from));
-        float* block = out.data() + i;
-        for (int j = 0; j < 16; ++j) {
-            const int codes = static_cast<int>(from[2 + j]);
-            block[j] = scale * static_cast<float>((codes & 15) - 8);
-            block[j + 16] = scale * static_cast<float>((codes >> 4) - 8);
-        }
-    }
-}
-
-void dequantizeQ4WithMinimum(const std::byte* from, std::span<float> out) {
-    for (std::size_t i = 0; i < out.size(); i += 32, from += 20) {
-        const float scale = widenF16(load<std::uint16_t>(from));
-        const float minimum = widenF16(load<std::uint16_t>(from + 2));
-        float* block = out.data() + i;
-        for (int j = 0; j < 16; ++j) {
-            const int codes = static_cast<int>(from[4 + j]);
-            block[j] = scale * static_cast<float>(codes & 15) + minimum;
-            block[j + 16] = scale * static_cast<float>(codes >> 4) + minimum;
-        }
-    }
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = static_cast<float>(blocks::load<T>(from + i * sizeof(T)));
 }
 
 }  // namespace
@@ -182,7 +146,7 @@ std::uint16_t floatToBf16(float value) {
 }
 
 float f16ToFloat(std::uint16_t bits) {
-    return widenF16(bits);
+    return blocks::widenF16(bits);
 }
 
 std::uint16_t floatToF16(float value) {
@@ -213,11 +177,12 @@ void dequantize(DType dtype, std::span<const std::byte> stored, std::span<float>
             std::memcpy(out.data(), from, stored.size());
             return;
         case DType::F16:
-            for (std::size_t i = 0; i < out.size(); ++i) out[i] = widenF16(load<std::uint16_t>(from + 2 * i));
+            for (std::size_t i = 0; i < out.size(); ++i)
+                out[i] = blocks::widenF16(blocks::load<std::uint16_t>(from + 2 * i));
             return;
         case DType::BF16:
             for (std::size_t i = 0; i < out.size(); ++i)
-                out[i] = std::bit_cast<float>(std::uint32_t(load<std::uint16_t>(from + 2 * i)) << 16);
+                out[i] = std::bit_cast<float>(std::uint32_t(blocks::load<std::uint16_t>(from + 2 * i)) << 16);
             return;
         case DType::F64:
             return widenAll<double>(from, out);
@@ -232,12 +197,28 @@ void dequantize(DType dtype, std::span<const std::byte> stored, std::span<float>
             return widenAll<std::int32_t>(from, out);
         case DType::I64:
             return widenAll<std::int64_t>(from, out);
-        case DType::Q8_0:
-            return dequantizeQ8(from, out);
         case DType::Q4_0:
-            return dequantizeQ4(from, out);
+            return blocks::q4_0(from, out);
         case DType::Q4_1:
-            return dequantizeQ4WithMinimum(from, out);
+            return blocks::q4_1(from, out);
+        case DType::Q5_0:
+            return blocks::q5_0(from, out);
+        case DType::Q5_1:
+            return blocks::q5_1(from, out);
+        case DType::Q8_0:
+            return blocks::q8_0(from, out);
+        case DType::Q2_K:
+            return blocks::q2_k(from, out);
+        case DType::Q3_K:
+            return blocks::q3_k(from, out);
+        case DType::Q4_K:
+            return blocks::q4_k(from, out);
+        case DType::Q5_K:
+            return blocks::q5_k(from, out);
+        case DType::Q6_K:
+            return blocks::q6_k(from, out);
+        case DType::Q8_K:
+            return blocks::q8_k(from, out);
         case DType::Other:
             return;
     }

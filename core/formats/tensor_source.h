@@ -8,11 +8,35 @@
 
 namespace tessera {
 
-/// Element types of the files that we read. Q8_0, Q4_0 and Q4_1 are GGUF's blocks of 32.
-enum class DType { F32, F16, BF16, F64, I8, U8, I16, I32, I64, Bool, Q8_0, Q4_0, Q4_1, Other };
+/// Element types of the files that we read. Q4_0 to Q8_0 are GGUF's blocks of 32 elements, those with K its
+/// superblocks of 256.
+enum class DType {
+    F32,
+    F16,
+    BF16,
+    F64,
+    I8,
+    U8,
+    I16,
+    I32,
+    I64,
+    Bool,
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    Q2_K,
+    Q3_K,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+    Q8_K,
+    Other
+};
 
 const char* dtypeName(DType dtype);
-/// Elements that are stored together: 32 for GGUF's blocks, else 1.
+/// Elements that are stored together: 32 or 256 for GGUF's blocks, else 1.
 std::int64_t dtypeBlock(DType dtype);
 /// Stored bytes of `elements` elements (a multiple of the block). Throws Error{Corrupt} where the size does
 /// not fit 63 bits, and Error{UnsupportedVersion} for DType::Other.
@@ -42,8 +66,9 @@ class TensorSource {
     /// The stored bytes of a tensor (blocks, for quantised types).
     virtual std::span<const std::byte> raw(const TensorInfo& tensor) const = 0;
     /// Dequantises `count` elements from row-major element `first` into f32, exactly as the format defines.
-    /// For quantised types `first` and `count` are multiples of 32. Throws Error{UnsupportedVersion} on a
-    /// type that has no reading as a number. Any base implementation over raw().
+    /// For quantised types `first` and `count` are multiples of dtypeBlock(). Throws
+    /// Error{UnsupportedVersion} on a type that has no reading as a number. Any base implementation over
+    /// raw().
     virtual void readF32(const TensorInfo& tensor, std::int64_t first, std::span<float> out) const;
     /// Tells the system that these bytes are not needed soon: streaming over a model keeps memory flat.
     virtual void release(const TensorInfo&) const {}

@@ -45,7 +45,9 @@ Json trainByteLevelBpe(std::string_view text, int vocabulary) {
         {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
 
     std::map<std::string_view, std::int64_t> counts;  // ordered, so that words have the same order everywhere
-    for (const auto piece : PreTokenizer::fromJson(preTokenizer, "trainer").split(text)) ++counts[piece];
+    Pieces pieces;
+    PreTokenizer::fromJson(preTokenizer, "trainer").split(text, true, pieces);
+    for (const auto& piece : pieces.list) ++counts[piece.text];
     std::vector<Word> words;
     for (const auto& [piece, count] : counts) {
         Word word{{}, count};

@@ -1,116 +1,179 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "core/text/pretokenizer.h"
 
-#include <pcre2.h>
+#include <algorithm>
+#include <utility>
 
-#include "core/base/error.h"
+#include "core/text/byte_alphabet.h"
+#include "core/text/pattern.h"
+#include "core/text/unicode.h"
 
 namespace tessera {
 
 const char* const kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-/// One pattern; every match is a piece, and so is what lies between two matches.
-struct PreTokenizer::Stage {
-    pcre2_code* code = nullptr;
-
-    Stage(const std::string& pattern, const std::string& where) {
-        int error = 0;
-        PCRE2_SIZE offset = 0;
-        code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                             PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
-        if (!code) {
-            PCRE2_UCHAR message[200];
-            pcre2_get_error_message(error, message, sizeof message);
-            throw Error(
-                ErrorCode::Corrupt,
-                std::string("the splitting pattern is wrong: ") + reinterpret_cast<const char*>(message),
-                where);
-        }
-        pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-    }
-    ~Stage() { pcre2_code_free(code); }
-    Stage(const Stage&) = delete;
-    Stage& operator=(const Stage&) = delete;
-
-    void split(std::string_view text, std::vector<std::string_view>& pieces) const {
-        pcre2_match_data* match = pcre2_match_data_create(1, nullptr);
-        PCRE2_SIZE at = 0;
-        std::size_t done = 0;
-        while (at < text.size()) {
-            const int count = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
-                                          PCRE2_NO_UTF_CHECK, match, nullptr);
-            if (count < 0) break;
-            const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match);
-            if (bounds[1] == bounds[0]) {  // an empty match cuts nothing
-                at = bounds[1] + 1;
-                continue;
-            }
-            if (bounds[0] > done) pieces.push_back(text.substr(done, bounds[0] - done));
-            pieces.push_back(text.substr(bounds[0], bounds[1] - bounds[0]));
-            at = done = bounds[1];
-        }
-        if (done < text.size()) pieces.push_back(text.substr(done));
-        pcre2_match_data_free(match);
-    }
-};
-
 namespace {
 
-/// The patterns that an object of tokenizer.json stands for, in order.
-void collect(const Json& object, const std::string& where, std::vector<std::string>& patterns) {
-    const auto type = object.value("type", std::string());
-    if (type == "Sequence") {
-        if (!object.contains("pretokenizers") || !object["pretokenizers"].is_array())
-            throw Error(ErrorCode::Corrupt, "a Sequence of pre-tokenizers has no list", where);
-        for (const auto& inner : object["pretokenizers"]) collect(inner, where, patterns);
-    } else if (type == "ByteLevel") {
-        if (object.value("add_prefix_space", false))
-            throw Error(ErrorCode::UnsupportedVersion, "ByteLevel with add_prefix_space is not supported",
-                        where);
-        if (object.value("use_regex", true)) patterns.emplace_back(kGpt2Pattern);
-    } else if (type == "Digits") {
-        patterns.emplace_back(object.value("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)");
-    } else if (type == "Split") {
-        if (object.value("behavior", std::string()) != "Isolated" || object.value("invert", false))
-            throw Error(ErrorCode::UnsupportedVersion,
-                        "a Split pre-tokenizer other than Isolated is not supported", where);
-        const auto& pattern = object.contains("pattern") ? object["pattern"] : Json();
-        if (!pattern.is_object() || !pattern.contains("Regex") || !pattern["Regex"].is_string())
-            throw Error(ErrorCode::UnsupportedVersion, "a Split pre-tokenizer needs a regular expression",
-                        where);
-        patterns.push_back(pattern["Regex"].get<std::string>());
+enum class Behavior { Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous };
+using Spans = std::vector<Pattern::Span>;
+
+Behavior behaviorOf(const Component& component, const char* fallback) {
+    const auto name = fallback ? component.text("behavior", fallback) : component.text("behavior");
+    for (const auto& [known, behavior] : {std::pair{"Removed", Behavior::Removed},
+                                          {"Isolated", Behavior::Isolated},
+                                          {"MergedWithPrevious", Behavior::MergedWithPrevious},
+                                          {"MergedWithNext", Behavior::MergedWithNext},
+                                          {"Contiguous", Behavior::Contiguous}})
+        if (name == known) return behavior;
+    component.refuse("the splitting behavior '" + name + "'");
+}
+
+/// Joins or drops neighbours as the behavior says; what is left are the pieces.
+void arrange(Spans& spans, Behavior behavior) {
+    if (behavior == Behavior::Isolated) return;
+    Spans arranged;
+    bool previous = false;
+    if (behavior == Behavior::MergedWithNext) {
+        for (auto span = spans.rbegin(); span != spans.rend(); ++span) {
+            if (span->match && !previous && !arranged.empty())
+                arranged.back().begin = span->begin;
+            else
+                arranged.push_back(*span);
+            previous = span->match;
+        }
+        std::reverse(arranged.begin(), arranged.end());
     } else {
-        throw Error(ErrorCode::UnsupportedVersion, "the pre-tokenizer '" + type + "' is not supported",
-                    where);
+        for (const auto& span : spans) {
+            const bool joins = behavior == Behavior::MergedWithPrevious ? span.match && !previous
+                               : behavior == Behavior::Contiguous       ? span.match == previous
+                                                                        : false;
+            if (behavior == Behavior::Removed && span.match) continue;
+            if (joins && !arranged.empty())
+                arranged.back().end = span.end;
+            else
+                arranged.push_back(span);
+            previous = span.match;
+        }
     }
+    spans.swap(arranged);
+}
+
+void cut(const Pattern& pattern, Behavior behavior, bool inverted, Pieces& pieces) {
+    std::vector<Pieces::Piece> result;
+    Spans spans;
+    for (const auto& piece : pieces.list) {
+        pattern.find(piece.text, spans);
+        if (inverted)
+            for (auto& span : spans) span.match = !span.match;
+        arrange(spans, behavior);
+        for (const auto& span : spans)
+            if (span.end > span.begin)
+                result.push_back(
+                    {piece.text.substr(span.begin, span.end - span.begin), piece.begins && span.begin == 0});
+    }
+    pieces.list.swap(result);
+}
+
+void metaspace(const std::string& replacement, const std::string& scheme, bool splits, Pieces& pieces) {
+    const auto spaces = Pattern::literal(" ");
+    Spans spans;
+    for (auto& piece : pieces.list) {
+        std::string text;
+        spaces.find(piece.text, spans);
+        for (const auto& span : spans)
+            text += span.match ? std::string_view(replacement)
+                               : piece.text.substr(span.begin, span.end - span.begin);
+        if (!text.starts_with(replacement) && (scheme == "always" || (scheme == "first" && piece.begins)))
+            text.insert(0, replacement);
+        piece.text = pieces.keep(std::move(text));
+    }
+    if (splits) cut(Pattern::literal(replacement), Behavior::MergedWithNext, false, pieces);
+}
+
+void toAlphabet(Pieces& pieces) {
+    for (auto& piece : pieces.list) piece.text = pieces.keep(bytesToAlphabet(piece.text));
+}
+
+/// The runs that the Whitespace pre-tokenizer keeps: of word characters, and of others that are no white
+/// space.
+void words(Pieces& pieces) {
+    const auto kindAt = [](std::string_view text, std::size_t& at) {
+        const auto character = unicode::next(text, at);
+        return unicode::isWord(character) ? 1 : unicode::isWhitespace(character) ? 0 : 2;
+    };
+    std::vector<Pieces::Piece> result;
+    for (const auto& piece : pieces.list)
+        for (std::size_t at = 0; at < piece.text.size();) {
+            const auto begin = at;
+            const int kind = kindAt(piece.text, at);
+            if (kind == 0) continue;
+            for (auto after = at; after < piece.text.size() && kindAt(piece.text, after) == kind;) at = after;
+            result.push_back({piece.text.substr(begin, at - begin), piece.begins && begin == 0});
+        }
+    pieces.list.swap(result);
 }
 
 }  // namespace
 
 PreTokenizer PreTokenizer::fromJson(const Json& description, const std::string& where) {
-    if (!description.is_object())
-        throw Error(ErrorCode::Corrupt, "the tokenizer has no pre_tokenizer", where);
     PreTokenizer result;
-    result.m_description = description;
-    std::vector<std::string> patterns;
-    try {
-        collect(description, where, patterns);
-    } catch (const nlohmann::json::exception&) {
-        throw Error(ErrorCode::Corrupt, "the pre_tokenizer has a field of the wrong type", where);
-    }
-    for (const auto& pattern : patterns) result.m_stages.push_back(std::make_shared<Stage>(pattern, where));
+    if (!description.is_null()) result.add(Component(description, where));
     return result;
 }
 
-std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
-    std::vector<std::string_view> pieces{text}, next;
-    for (const auto& stage : m_stages) {
-        next.clear();
-        for (const auto piece : pieces) stage->split(piece, next);
-        pieces.swap(next);
+void PreTokenizer::add(const Component& component) {
+    const auto type = component.type();
+    const auto cuts = [&](Pattern pattern, Behavior behavior, bool inverted = false) {
+        m_stages.push_back([pattern = std::move(pattern), behavior, inverted](Pieces& pieces) {
+            cut(pattern, behavior, inverted, pieces);
+        });
+    };
+    if (type == "Sequence") {
+        for (const auto& inner : component.list("pretokenizers")) add(inner);
+        return;
     }
-    return pieces;
+    // A ByteLevel that others follow writes the alphabet at once: they see its letters.
+    if (std::exchange(m_byteLevel, false)) m_stages.push_back(toAlphabet);
+    if (type == "ByteLevel") {
+        if (component.flag("add_prefix_space", false))
+            m_stages.push_back([](Pieces& pieces) {
+                for (auto& piece : pieces.list)
+                    if (!piece.text.starts_with(' ')) piece.text = pieces.keep(" " + std::string(piece.text));
+            });
+        if (component.flag("use_regex", true))
+            cuts(Pattern::regex(kGpt2Pattern, component.where()), Behavior::Isolated);
+        m_byteLevel = true;
+    } else if (type == "Digits") {
+        cuts(Pattern::characters(unicode::isNumeric),
+             component.flag("individual_digits", false) ? Behavior::Isolated : Behavior::Contiguous);
+    } else if (type == "Split") {
+        auto pattern = Pattern::fromJson(component.at("pattern"));
+        cuts(std::move(pattern), behaviorOf(component, nullptr), component.flag("invert", false));
+    } else if (type == "Punctuation") {
+        cuts(Pattern::characters(unicode::isPunctuation), behaviorOf(component, "Isolated"));
+    } else if (type == "WhitespaceSplit") {
+        cuts(Pattern::characters(unicode::isWhitespace), Behavior::Removed);
+    } else if (type == "CharDelimiterSplit") {
+        cuts(Pattern::literal(component.text("delimiter")), Behavior::Removed);
+    } else if (type == "Whitespace") {
+        m_stages.push_back(words);
+    } else if (type == "Metaspace") {
+        const auto old = component.flag("add_prefix_space", true) ? "always" : "never";
+        const auto scheme = component.text("prepend_scheme", old);
+        if (scheme != "always" && scheme != "first" && scheme != "never")
+            component.refuse("the prepend_scheme '" + scheme + "'");
+        m_stages.push_back([replacement = component.text("replacement"), scheme,
+                            splits = component.flag("split", true)](Pieces& pieces) {
+            metaspace(replacement, scheme, splits, pieces);
+        });
+    } else {
+        component.refuse("the pre-tokenizer '" + type + "'");
+    }
+}
+
+void PreTokenizer::split(std::string_view text, bool begins, Pieces& pieces) const {
+    pieces.list.assign(text.empty() ? 0 : 1, {text, begins});
+    for (const auto& stage : m_stages) stage(pieces);
 }
 
 }  // namespace tessera

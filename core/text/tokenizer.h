@@ -15,31 +15,42 @@ namespace tessera {
 class GgufFile;
 class ModelFiles;
 
-/// Text to token ids and back. Byte-level BPE (GPT-2's family) from tokenizer.json or from a GGUF.
-/// Thread-safe after construction.
+/// Text to token ids and back, the same ids as the `tokenizers` and `sentencepiece` libraries make: BPE of
+/// bytes (GPT-2's family) or of characters with bytes to fall back on (SentencePiece's), and Unigram.
+/// Characters are classified as the installed ICU and PCRE2 do. Thread-safe after construction.
 class Tokenizer {
   public:
     virtual ~Tokenizer() = default;
 
     /// Without special tokens around the text; special tokens written out in the text are recognised.
     virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
-    /// Exact bytes of the tokens (may cut a UTF-8 sequence); skips special tokens when asked.
+    /// The text of the tokens as the tokenizer's decoder makes it, the space that SentencePiece puts before a
+    /// text taken away. Bytes are exact: they may cut a UTF-8 sequence. Skips special tokens when asked.
     virtual std::string decode(std::span<const std::int32_t> ids, bool skipSpecial = false) const = 0;
+
+    /// What a token adds to a text that others have begun: for a text that appears token by token.
+    virtual std::string piece(std::int32_t id) const = 0;
 
     virtual std::int64_t vocabSize() const = 0;
     virtual std::int32_t bosToken() const = 0;  ///< -1: none
     virtual std::int32_t eosToken() const = 0;  ///< -1: none
     virtual bool addsBos() const = 0;           ///< whether the tokenizer's own setting puts BOS first
+    virtual bool addsEos() const = 0;           ///< whether it puts EOS last
     /// As a tokenizer.json and tokenizer_config.json that `transformers` opens and that encode the same.
     virtual Json toTokenizerJson() const = 0;
     virtual Json toTokenizerConfig() const = 0;
 };
 
-/// Throws Error naming file and field.
+/// Each throws Error naming the file and the field. What would change ids and is not known is refused by
+/// name.
 std::shared_ptr<const Tokenizer> loadTokenizerJson(const std::filesystem::path& tokenizerJson);
+/// SentencePiece's tokenizer.model. Control tokens written out in the text are recognised, which
+/// SentencePiece itself leaves to others; what follows one is encoded as a text of its own.
+std::shared_ptr<const Tokenizer> loadSentencePiece(const std::filesystem::path& tokenizerModel);
 std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file);
 std::shared_ptr<const Tokenizer> loadTokenizer(const ModelFiles& model);
-/// `path` is a bare tokenizer.json, a vocabulary-only .gguf, or a model as ModelFiles opens it.
+/// `path` is a bare tokenizer.json, a tokenizer.model, a .gguf (of a vocabulary alone, too), or a folder with
+/// one of the first two.
 std::shared_ptr<const Tokenizer> loadTokenizerFrom(const std::filesystem::path& path);
 
 }  // namespace tessera

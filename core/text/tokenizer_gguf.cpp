@@ -1,48 +1,18 @@
-#include <algorithm>
-#include <map>
+#include <unordered_set>
 
 #include "core/base/error.h"
 #include "core/formats/gguf.h"
 #include "core/formats/model_files.h"
-#include "core/text/byte_level_bpe.h"
+#include "core/text/gguf_pretokenizers.h"
+#include "core/text/pipeline_tokenizer.h"
+#include "core/text/scored_merges.h"
 
 namespace tessera {
 
 namespace {
 
-/// GGUF names how text is cut before merging; the pieces are what the model's own tokenizer.json says.
-Json preTokenizerNamed(const std::string& name, const std::string& where) {
-    const Json byteLevel{
-        {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-    const Json digits{{"type", "Digits"}, {"individual_digits", true}};
-    const auto split = [](const char* pattern) {
-        return Json{{"type", "Sequence"},
-                    {"pretokenizers",
-                     {{{"type", "Split"},
-                       {"pattern", {{"Regex", pattern}}},
-                       {"behavior", "Isolated"},
-                       {"invert", false}},
-                      {{"type", "ByteLevel"},
-                       {"add_prefix_space", false},
-                       {"trim_offsets", true},
-                       {"use_regex", false}}}}};
-    };
-    // SmolLM's own tokenizer.json cuts at every digit, too. Its vocabulary has no merge across decimal
-    // digits, so that this shows in numerals such as U+00BD alone, where `transformers`, our reference for
-    // this file, reads it without.
-    if (name == "gpt-2" || name == "default" || name == "smollm") return byteLevel;
-    if (name == "starcoder" || name == "refact" || name == "command-r")
-        return {{"type", "Sequence"}, {"pretokenizers", {digits, byteLevel}}};
-    if (name == "llama-bpe" || name == "llama3")
-        return split(
-            R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
-    if (name == "qwen2")
-        return split(
-            R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
-    throw Error(ErrorCode::UnsupportedVersion,
-                "the tokenizer cuts text the way '" + name + "' does, which is not known", where,
-                {{"use the model's Hugging Face folder with its tokenizer.json", "model", ""}});
-}
+// GGUF's kinds of tokens, which are SentencePiece's.
+enum TokenType { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 };
 
 std::int32_t tokenId(const GgufFile& file, const char* key, std::size_t vocabulary) {
     if (!file.find(key)) return -1;
@@ -54,23 +24,33 @@ std::int32_t tokenId(const GgufFile& file, const char* key, std::size_t vocabula
     return static_cast<std::int32_t>(id);
 }
 
-}  // namespace
+bool flag(const GgufFile& file, const char* key, bool fallback) {
+    const auto* value = file.find(key);
+    const auto* found = value ? std::get_if<bool>(value) : nullptr;
+    return found ? *found : fallback;
+}
 
-std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file) {
-    const auto where = file.path().string();
-    const auto kind = file.text("tokenizer.ggml.model");
-    if (kind != "gpt2")
-        throw Error(
-            ErrorCode::UnsupportedVersion,
-            "the file holds a tokenizer of the kind '" + kind + "'; only gpt2's byte-level BPE is supported",
-            where, {{"choose a model with a byte-level BPE, such as SmolLM2", "", ""}});
-    BpeDefinition definition;
-    const auto& tokens = file.strings("tokenizer.ggml.tokens");
-    definition.tokens.assign(tokens.begin(), tokens.end());
+std::vector<std::int64_t> tokenTypes(const GgufFile& file, std::size_t vocabulary) {
+    std::vector<std::int64_t> types(vocabulary, Normal);
+    const auto* value = file.find("tokenizer.ggml.token_type");
+    const auto* stored = value ? std::get_if<GgufFile::Integers>(value) : nullptr;
+    if (!stored) return types;
+    if (stored->size() != vocabulary)
+        throw Error(ErrorCode::Corrupt,
+                    "the vocabulary has " + std::to_string(vocabulary) + " tokens and " +
+                        std::to_string(stored->size()) + " types of tokens",
+                    file.path().string() + ": tokenizer.ggml.token_type");
+    return *stored;
+}
+
+/// The merges of a byte-level BPE; of the same pair, the first one counts.
+void readMerges(const GgufFile& file, TokenizerDefinition& definition, const std::string& where) {
     if (!file.find("tokenizer.ggml.merges") || file.strings("tokenizer.ggml.merges").empty())
         throw Error(ErrorCode::Corrupt, "the tokenizer has no merges", where,
                     {{"convert the model again with a current converter", "", ""}});
+    std::unordered_set<std::string_view> seen;
     for (const auto merge : file.strings("tokenizer.ggml.merges")) {
+        if (!seen.insert(merge).second) continue;
         const auto space = merge.find(' ', 1);
         if (space == std::string_view::npos || space + 1 == merge.size())
             throw Error(ErrorCode::Corrupt,
@@ -78,38 +58,83 @@ std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file) {
                         where);
         definition.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
     }
-    // Types: 3 control, 4 written by users; both stand in the text as they are.
-    if (const auto* value = file.find("tokenizer.ggml.token_type"))
-        if (const auto* types = std::get_if<GgufFile::Integers>(value))
-            for (std::size_t i = 0; i < std::min(types->size(), tokens.size()); ++i)
-                if ((*types)[i] == 3 || (*types)[i] == 4)
-                    definition.added.push_back(
-                        {static_cast<std::int32_t>(i), std::string(tokens[i]), (*types)[i] == 3});
-    definition.preTokenizer = preTokenizerNamed(
-        file.find("tokenizer.ggml.pre") ? file.text("tokenizer.ggml.pre") : "default", where);
+}
+
+void readScores(const GgufFile& file, const std::vector<std::int64_t>& types, TokenizerDefinition& definition,
+                const std::string& where) {
+    const auto* value = file.find("tokenizer.ggml.scores");
+    const auto* scores = value ? std::get_if<GgufFile::Reals>(value) : nullptr;
+    if (!scores)
+        throw Error(ErrorCode::Corrupt, "the tokenizer has no scores", where + ": tokenizer.ggml.scores",
+                    {{"convert the model again with a current converter", "", ""}});
+    std::vector<bool> merges;
+    for (const auto type : types) merges.push_back(type == Normal || type == UserDefined || type == Unused);
+    addScoredMerges(definition, *scores, merges, where);
+    addSpaceEscapes(definition, flag(file, "tokenizer.ggml.add_space_prefix", true));
+    definition.byteFallback = definition.fuseUnknown = true;
+    definition.unknown = tokenId(file, "tokenizer.ggml.unknown_token_id", types.size());
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file) {
+    const auto where = file.path().string();
+    const auto kind = file.text("tokenizer.ggml.model");
+    if (kind != "gpt2" && kind != "llama")
+        throw Error(
+            ErrorCode::UnsupportedVersion,
+            "the file holds a tokenizer of the kind '" + kind +
+                "'; only 'gpt2', a BPE of bytes, and 'llama', SentencePiece's, are supported",
+            where + ": tokenizer.ggml.model",
+            {{"choose a model whose tokenizer is a BPE such as those of Llama, Qwen or SmolLM", "", ""}});
+    TokenizerDefinition definition;
+    const auto& tokens = file.strings("tokenizer.ggml.tokens");
+    definition.tokens.assign(tokens.begin(), tokens.end());
+    const auto types = tokenTypes(file, tokens.size());
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+        if ((types[i] == Unknown || types[i] == Control || types[i] == UserDefined) && !tokens[i].empty())
+            definition.added.push_back(
+                {static_cast<std::int32_t>(i), std::string(tokens[i]), types[i] != UserDefined});
     definition.bos = tokenId(file, "tokenizer.ggml.bos_token_id", tokens.size());
     definition.eos = tokenId(file, "tokenizer.ggml.eos_token_id", tokens.size());
+    bool addsBos = kind == "llama";
+    if (kind == "llama") {
+        readScores(file, types, definition, where);
+    } else {
+        const auto name = file.find("tokenizer.ggml.pre") ? file.text("tokenizer.ggml.pre") : "default";
+        const auto pre = ggufPreTokenizer(name, where);
+        definition.preTokenizer = pre.preTokenizer;
+        definition.ignoreMerges = pre.ignoreMerges;
+        addsBos = pre.addsBos;
+        definition.decoder = {
+            {"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+        readMerges(file, definition, where);
+    }
     if (file.find("tokenizer.chat_template")) definition.chatTemplate = file.text("tokenizer.chat_template");
-    if (const auto* adds = file.find("tokenizer.ggml.add_bos_token"))
-        if (const auto* flag = std::get_if<bool>(adds)) definition.addsBos = *flag;
-    return std::make_shared<ByteLevelBpe>(std::move(definition), where);
+    definition.addsBos = flag(file, "tokenizer.ggml.add_bos_token", addsBos) && definition.bos >= 0;
+    definition.addsEos = flag(file, "tokenizer.ggml.add_eos_token", false) && definition.eos >= 0;
+    return std::make_shared<PipelineTokenizer>(std::move(definition), where);
 }
 
 std::shared_ptr<const Tokenizer> loadTokenizer(const ModelFiles& model) {
     if (model.gguf()) return loadTokenizerGguf(*model.gguf());
-    if (model.tokenizerJson().empty())
-        throw Error(ErrorCode::NotFound, "the model's folder holds no tokenizer.json", model.path().string(),
-                    {{"fetch the model's tokenizer.json", "", ""}});
-    return loadTokenizerJson(model.tokenizerJson());
+    if (!model.tokenizerJson().empty()) return loadTokenizerJson(model.tokenizerJson());
+    if (!model.tokenizerModel().empty()) return loadSentencePiece(model.tokenizerModel());
+    throw Error(ErrorCode::NotFound, "the model's folder holds neither tokenizer.json nor tokenizer.model",
+                model.path().string(), {{"fetch the model's tokenizer.json", "", ""}});
 }
 
 std::shared_ptr<const Tokenizer> loadTokenizerFrom(const std::filesystem::path& path) {
     if (path.extension() == ".gguf") return loadTokenizerGguf(*GgufFile::open(path));
     if (std::filesystem::is_regular_file(path) && path.extension() == ".json") return loadTokenizerJson(path);
+    if (std::filesystem::is_regular_file(path) && path.extension() == ".model")
+        return loadSentencePiece(path);
     if (std::filesystem::exists(path / "tokenizer.json")) return loadTokenizerJson(path / "tokenizer.json");
-    throw Error(ErrorCode::NotFound, "there is no tokenizer here", path.string(),
-                {{"name a tokenizer.json, a .gguf file, or a Hugging Face folder with a tokenizer.json",
-                  "model", ""}});
+    if (std::filesystem::exists(path / "tokenizer.model")) return loadSentencePiece(path / "tokenizer.model");
+    throw Error(
+        ErrorCode::NotFound, "there is no tokenizer here", path.string(),
+        {{"name a tokenizer.json, a tokenizer.model, a .gguf file, or a folder with one of the first two",
+          "model", ""}});
 }
 
 }  // namespace tessera

@@ -163,6 +163,34 @@ class TestElementTypes : public QObject {
         QCOMPARE(source->text("general.architecture"), std::string("llama"));
     }
 
+    /// Every quantised type as the `gguf` package dequantises it (tests/reference/make_gguf_blocks.py), to
+    /// the bit.
+    void ggufBlocks() {
+        const auto golden = readJsonFile(test::data("formats/gguf_blocks.json"));
+        test::GgufWriter writer;
+        for (const auto& entry : golden) {
+            const auto stored = QByteArray::fromBase64(entry["bytes"].get<std::string>().c_str());
+            const auto elements = entry["elements"].get<std::int64_t>();
+            writer.tensor(entry["type"], {elements / 256, 256}, entry["number"], stored.toStdString());
+        }
+        const auto source = GgufFile::open(file("blocks.gguf", writer.bytes()));
+        QCOMPARE(golden.size(), std::size_t(11));
+        for (const auto& entry : golden) {
+            const auto name = entry["type"].get<std::string>();
+            const auto& info = source->at(name);
+            QCOMPARE(std::string(dtypeName(info.dtype)), name);
+            std::vector<float> values(static_cast<std::size_t>(info.elements()));
+            source->readF32(info, 0, values);
+            for (std::size_t i = 0; i < entry["first_bits"].size(); ++i)
+                QVERIFY2(std::bit_cast<std::uint32_t>(values[13 * i]) == entry["first_bits"][i],
+                         qPrintable(QString("%1[%2]").arg(name.c_str()).arg(13 * i)));
+            QCOMPARE(sha256Hex(std::as_bytes(std::span(values))), entry["sha256"].get<std::string>());
+            std::vector<float> part(256);
+            source->readF32(info, 512, part);
+            QVERIFY(std::memcmp(part.data(), values.data() + 512, part.size() * 4) == 0);
+        }
+    }
+
     void safetensors_data() {
         QTest::addColumn<bool>("sharded");
         QTest::newRow("one file") << false;

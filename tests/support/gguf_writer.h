@@ -40,6 +40,12 @@ class GgufWriter {
         put<std::uint64_t>(m_keys, values.size());
         for (const auto value : values) put(m_keys, value);
     }
+    void f32s(const std::string& key, const std::vector<float>& values) {
+        begin(key, 9);
+        put<std::uint32_t>(m_keys, 6);
+        put<std::uint64_t>(m_keys, values.size());
+        for (const auto value : values) put(m_keys, value);
+    }
     /// `shape` outermost first, `type` GGUF's number, `bytes` as stored.
     void tensor(const std::string& name, const std::vector<std::int64_t>& shape, std::uint32_t type,
                 const std::string& bytes) {

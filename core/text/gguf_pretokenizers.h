@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/json.h"
+
+namespace tessera {
+
+/// What a GGUF's tokenizer.ggml.pre stands for: how the model's own tokenizer.json cuts text.
+struct GgufPreTokenizer {
+    Json preTokenizer;
+    bool ignoreMerges = false;
+    bool addsBos = false;  ///< where the file does not say
+};
+
+/// Throws Error{UnsupportedVersion} with the names that are known.
+GgufPreTokenizer ggufPreTokenizer(const std::string& name, const std::string& where);
+
+}  // namespace tessera
