@@ -113,17 +113,18 @@ class FetchHubTest : public QObject {
         const auto models = call({"models", "list", "--json"});
         QCOMPARE(models.status, 0);
         QCOMPARE(call({"models", "--json"}).output, models.output);
-        bool gemma = false;
+        bool found = false;
         for (const auto& model : Json::parse(models.output.toStdString())["models"]) {
-            if (model["name"] != "gemma-3-1b") continue;
-            gemma = true;
+            if (model["name"] != "llama-2-7b") continue;
+            found = true;
             QVERIFY(model["gated"].get<bool>() && model["approximate"].get<bool>() &&
                     !model["installed"].get<bool>());
-            QCOMPARE(model["source"].get<std::string>(), std::string("Hugging Face google/gemma-3-1b-pt"));
+            QCOMPARE(model["source"].get<std::string>(),
+                     std::string("Hugging Face meta-llama/Llama-2-7b-hf"));
         }
-        QVERIFY(gemma);
+        QVERIFY(found);
         const auto people = call({"models"});
-        QVERIFY(people.output.contains("to be accepted on the hub") && people.output.contains("~2.0 GB"));
+        QVERIFY(people.output.contains("to be accepted on the hub") && people.output.contains("~13.5 GB"));
         QVERIFY(m_hub->hub().asked().empty());
     }
 

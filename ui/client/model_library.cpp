@@ -28,6 +28,8 @@ ModelEntry catalogueEntry(const CatalogueModel& model) {
     entry.bytes = model.bytes;
     entry.downloadBytes = model.downloadBytes();
     entry.installed = model.installed();
+    entry.gated = model.gated;
+    entry.approximate = model.approximate;
     entry.fromCatalogue = true;
     return entry;
 }

@@ -17,8 +17,10 @@ struct ModelEntry {
     std::int64_t parameters = 0;  ///< 0 where it is not known
     std::uint64_t bytes = 0, downloadBytes = 0;
     bool installed = false, fromCatalogue = false;
-    bool reading = false;  ///< an opened one whose header is not read yet
-    QString problem;       ///< why an opened one cannot be used, a sentence
+    bool gated = false;        ///< its source wants terms accepted before it gives it
+    bool approximate = false;  ///< the sizes are reckoned, the source tells the true ones
+    bool reading = false;      ///< an opened one whose header is not read yet
+    QString problem;           ///< why an opened one cannot be used, a sentence
 
     bool operator==(const ModelEntry&) const = default;
 };

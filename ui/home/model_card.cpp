@@ -196,13 +196,16 @@ void ModelCard::showFacts() {
     if (m_model.installed && m_model.bytes > 0)
         size << tr("%1 on disk").arg(bytesText(static_cast<double>(m_model.bytes)));
     else if (!m_model.installed && m_model.downloadBytes > 0)
-        size << tr("%1 to get").arg(bytesText(static_cast<double>(m_model.downloadBytes)));
+        size << (m_model.approximate ? tr("about %1 to get") : tr("%1 to get"))
+                    .arg(bytesText(static_cast<double>(m_model.downloadBytes)));
     m_size->setText(size.join(QStringLiteral("  ·  ")));
     if (m_model.fromCatalogue) {
         m_source->setText(m_model.source == QStringLiteral("bundled") ? tr("Comes with Tessera")
                                                                       : tr("From %1").arg(m_model.source));
-        m_licence->setText(m_model.licence.isEmpty() ? tr("Licence not known")
-                                                     : tr("Licence: %1").arg(m_model.licence));
+        auto licence =
+            m_model.licence.isEmpty() ? tr("Licence not known") : tr("Licence: %1").arg(m_model.licence);
+        if (m_model.gated && !m_model.installed) licence += tr("; its terms are accepted on the hub first");
+        m_licence->setText(licence);
     } else {
         m_source->setText(tr("Opened from this machine"));
         m_licence->setText(m_model.source);
