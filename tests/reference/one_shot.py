@@ -199,7 +199,7 @@ def prune_model(arguments):
     hidden = model.model.embed_tokens(torch.stack([ids[s : s + length] for s in starts]))
     rotary = model.model.rotary_emb(hidden, torch.arange(length)[None])
     seconds = {"forward": 0.0, "statistics": 0.0, "prune": 0.0}
-    whole = time.time()
+    whole, cpu = time.time(), time.process_time()
 
     def passes(block):
         return [block(hidden[i : i + 4], position_embeddings=rotary) for i in range(0, count, 4)]
@@ -239,7 +239,8 @@ def prune_model(arguments):
         outputs = [o[0] if isinstance(o, tuple) else o for o in passes(block)]
         hidden = torch.cat(outputs)
         seconds["forward"] += time.time() - begin
-        print(f"block {index}: {time.time() - whole:.1f} s", {k: round(v, 1) for k, v in seconds.items()}, flush=True)
+        spent = f"{time.time() - whole:.1f} s, {time.process_time() - cpu:.1f} s of processor time"
+        print(f"block {index}: {spent}", {k: round(v, 1) for k, v in seconds.items()}, flush=True)
         if arguments.blocks and index + 1 == arguments.blocks:
             break
     if arguments.save:
