@@ -107,17 +107,19 @@ Json TextGenerator::generate(const Json& request, const std::function<void(const
     generating.endToken = tokenizer.eosToken();
     generating.cancellation = &cancellation;
     Utf8Stream characters;
+    std::string written;
     bool decoding = false;
     generating.onToken = [&](std::int32_t id) {
         if (!decoding) tell(makeEvent("phase", {{"phase", "decode"}}));
         decoding = true;
-        tell(
-            makeEvent("token", {{"id", id}, {"text", characters.take(tokenizer.decode(std::span(&id, 1)))}}));
+        const auto piece = tokenizer.piece(id);
+        written += piece;
+        tell(makeEvent("token", {{"id", id}, {"text", characters.take(piece)}}));
     };
     tell(makeEvent("phase", {{"phase", "prompt"}}));
     const auto generated = tessera::generate(session, generating);
     if (const auto rest = characters.rest(); !rest.empty()) tell(makeEvent("token", {{"text", rest}}));
-    return {{"text", tokenizer.decode(generated.ids)},
+    return {{"text", written},
             {"ids", generated.ids},
             {"tokens_per_second", generated.tokensPerSecond()},
             {"kernel", kernelName(loaded->packed)},
