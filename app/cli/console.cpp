@@ -5,6 +5,9 @@
 #include <csignal>
 #include <cstdio>
 
+#include "core/base/error.h"
+#include "core/session/run_directory.h"
+
 namespace tessera::cli {
 
 namespace {
@@ -120,6 +123,14 @@ void EventPrinter::emit(const Event& event) {
                               : text("state") + (text("run").empty() ? "" : ": " + text("run"));
         m_console.progress(what);
         if (::isatty(2)) std::fputc('\n', stderr);
+    }
+}
+
+void keepBeside(const std::filesystem::path& run, const std::string& what, const Json& document) {
+    try {
+        RunDirectory::open(run).writeMeasurement(what, document);
+    } catch (const Error& error) {
+        std::fprintf(stderr, "tessera-cli: the measurement is not kept: %s\n", error.what());
     }
 }
 

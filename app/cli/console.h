@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 
 #include "core/base/json.h"
@@ -41,13 +42,18 @@ class EventPrinter : public EventSink {
 RunControl& signalControl();
 bool interrupted();
 
+/// Puts a measurement into the run it was made of. One that cannot be kept (a read-only disk) is still told.
+void keepBeside(const std::filesystem::path& run, const std::string& what, const Json& document);
+
 std::string humanBytes(std::uint64_t bytes);
 std::string humanSeconds(double seconds);
 
 using Commands = CLI::App;
 void addRunCommands(Commands& app, Console& console);      ///< run, preflight, resume, options, runs
 void addModelCommands(Commands& app, Console& console);    ///< models, info, tokenize
-void addMeasureCommands(Commands& app, Console& console);  ///< eval, bench, generate
+void addMeasureCommands(Commands& app, Console& console);  ///< bench, generate
+void addEvalCommand(Commands& app, Console& console);      ///< eval
+void addTaskCommands(Commands& app, Console& console);     ///< tasks
 void addExportCommands(Commands& app, Console& console);   ///< export, report
 void addServeCommand(Commands& app, Console& console);     ///< serve
 

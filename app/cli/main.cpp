@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
     app.fallthrough(false);
     cli::addModelCommands(app, console);
     cli::addRunCommands(app, console);
+    cli::addEvalCommand(app, console);
+    cli::addTaskCommands(app, console);
     cli::addMeasureCommands(app, console);
     cli::addExportCommands(app, console);
     cli::addServeCommand(app, console);

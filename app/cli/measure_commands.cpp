@@ -8,140 +8,13 @@
 #include "core/deploy/bench.h"
 #include "core/deploy/decode.h"
 #include "core/engine/requirements.h"
-#include "core/evaluate/perplexity.h"
 #include "core/model/torch_linear_time.h"
-#include "core/model/torch_runtime.h"
 #include "core/session/model_catalogue.h"
 #include "core/session/run_directory.h"
-#include "core/text/corpus.h"
 
 namespace tessera::cli {
 
 namespace {
-
-/// Puts a measurement into the run it was made of. One that cannot be kept (a read-only disk) is still told.
-void keepBeside(const std::filesystem::path& run, const std::string& what, const Json& document) {
-    try {
-        RunDirectory::open(run).writeMeasurement(what, document);
-    } catch (const Error& error) {
-        std::fprintf(stderr, "tessera-cli: the measurement is not kept: %s\n", error.what());
-    }
-}
-
-void addEval(Commands& app, Console& console) {
-    struct Options {
-        std::string model, masks, protocol = "raw", dtype = "f32";
-        std::vector<std::string> text;
-        std::int64_t window = 2048, windows = 0;
-        int threads = 0;
-        bool dense = false;
-    };
-    auto* command = addCommand(app, "eval", "perplexity of a model on a text", console);
-    auto options = std::make_shared<Options>();
-    command->add_option("model", options->model, "a model, or a run: its base model under its mask")
-        ->required();
-    command->add_option("--masks", options->masks, "a mask file (.npz) to put over the model");
-    command->add_option("--text", options->text,
-                        "UTF-8 text or JSON lines; the default text's held-out part if left out");
-    command->add_option("--window", options->window, "tokens a window")
-        ->check(CLI::Range(std::int64_t(2), std::int64_t(1) << 20));
-    command->add_option("--windows", options->windows, "stop after so many windows; 0: all")
-        ->check(CLI::NonNegativeNumber);
-    command
-        ->add_option("--protocol", options->protocol,
-                     "raw: the text as it is; hf: its lines joined by two newlines")
-        ->check(CLI::IsMember({"raw", "hf"}));
-    command->add_option("--dtype", options->dtype, "element type of computing")
-        ->check(CLI::IsMember({"f32", "bf16"}));
-    command->add_flag("--dense", options->dense, "measure the model without its masks, too");
-    command->add_option("--threads", options->threads, "threads; 0: all cores")
-        ->check(CLI::NonNegativeNumber);
-    command->callback([options, command, &console] {
-        configureThreads(options->threads);
-        const auto resolved = resolveModel(options->model);
-        const auto files = ModelFiles::open(resolved.path, resolved.weights);
-        const auto tokenizer = loadTokenizer(files);
-        std::vector<std::filesystem::path> texts(options->text.begin(), options->text.end());
-        if (texts.empty()) texts.push_back(defaultText(CorpusPart::HeldOut));
-        auto text = readText(texts);
-        if (options->protocol == "hf") text = joinedAsPublished(text);
-        auto ids = tokenizer->encode(text);
-        if (tokenizer->addsBos() && tokenizer->bosToken() >= 0)
-            ids.insert(ids.begin(), tokenizer->bosToken());
-        const auto masksFile =
-            !options->masks.empty() ? std::optional(std::filesystem::path(options->masks)) : resolved.masks;
-        PerplexityRequest request;
-        request.window = options->window;
-        const auto most = files.config().maxPositions;
-        if (most > 0 && request.window > most) {
-            if (command->count("--window") > 0)
-                throw Error(ErrorCode::InvalidInput,
-                            "the model reads at most " + std::to_string(most) + " tokens, windows of " +
-                                std::to_string(request.window) + " are asked for",
-                            "--window",
-                            {{"give at most " + std::to_string(most), "window", std::to_string(most)}});
-            request.window = most;
-        }
-        request.windows = options->windows;
-        // Masked, the prunable weights are there twice.
-        const bool full = options->dtype == "f32";
-        requireMemoryToRead("eval", files.config(), (full ? 4 : 2) * (masksFile ? 2 : 1), options->model);
-        const auto dtype = full ? torch::kFloat32 : torch::kBFloat16;
-        // What is dense is the base model, whose weights may have been changed.
-        const bool both = options->dense && masksFile;
-        auto decoder =
-            Decoder::load(both && resolved.weights ? ModelFiles::open(resolved.path) : files, dtype);
-        auto& control = signalControl();
-        request.cancellation = &control.interrupt;
-        const char* what = "";
-        request.progress = [&](std::int64_t done, std::int64_t windows, double soFar) {
-            if (control.stop.load()) control.interrupt.request();
-            char line[96];
-            std::snprintf(line, sizeof line, "%swindow %lld of %lld: %.4f", what,
-                          static_cast<long long>(done), static_cast<long long>(windows), soFar);
-            console.progress(line, static_cast<double>(done), static_cast<double>(windows));
-        };
-        std::optional<Perplexity> dense;
-        if (both) {
-            what = "dense, ";
-            dense = measurePerplexity(decoder, ids, request);
-            what = "pruned, ";
-        }
-        if (both && resolved.weights) decoder = Decoder::load(files, dtype);
-        if (masksFile) decoder = maskedDecoder(decoder, readMasks(*masksFile));
-        const auto value = measurePerplexity(decoder, ids, request);
-        console.endProgress();
-        if (dense) {
-            char denseLine[96];
-            std::snprintf(denseLine, sizeof denseLine, "dense perplexity %.4f", dense->value);
-            console.line(denseLine);
-        }
-        char line[160];
-        std::snprintf(line, sizeof line, "perplexity %.4f over %lld windows of %lld tokens (%s)", value.value,
-                      static_cast<long long>(value.windows), static_cast<long long>(value.window),
-                      options->dtype.c_str());
-        console.line(line);
-        std::string names = options->text.empty() ? "the default text's held-out part" : "";
-        for (const auto& path : options->text) names += (names.empty() ? "" : ", ") + path;
-        Json document{{"perplexity",
-                       {{"value", value.value},
-                        {"window", value.window},
-                        {"windows", value.windows},
-                        {"tokens", value.tokens},
-                        {"dtype", options->dtype},
-                        {"protocol", options->protocol},
-                        {"cross_entropies", value.crossEntropies}}},
-                      {"model", options->model},
-                      {"masks", masksFile ? Json(masksFile->string()) : Json(nullptr)},
-                      {"text", names},
-                      {"time", utcTimestamp()},
-                      {"libraries", torchDescription()}};
-        if (dense) document["dense"] = {{"value", dense->value}};
-        // A run measured again, under its own masks: kept beside its result.
-        if (resolved.masks && options->masks.empty()) keepBeside(options->model, "eval", document);
-        console.document(document);
-    });
-}
 
 void addGenerate(Commands& app, Console& console) {
     struct Options {
@@ -279,7 +152,6 @@ void addBench(Commands& app, Console& console) {
 }  // namespace
 
 void addMeasureCommands(Commands& app, Console& console) {
-    addEval(app, console);
     addBench(app, console);
     addGenerate(app, console);
 }
