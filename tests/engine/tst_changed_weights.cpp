@@ -210,7 +210,8 @@ class ChangedWeightsTest : public QObject {
     }
 
     void impossibleRequestsAreRefused() {
-        const auto uneven = spec("sparsegpt", Json::object(), {{"pattern", "5:7"}, {"sparsity", 1 - 5.0 / 7}});
+        const auto uneven =
+            spec("sparsegpt", Json::object(), {{"pattern", "5:7"}, {"sparsity", 1 - 5.0 / 7}});
         EXPECT_ERROR(run(uneven), InvalidInput, "do not divide");
         QVERIFY(!fs::exists(out(uneven)));
         EXPECT_ERROR(run(spec("admm", {{"calibration_context", 128}, {"calibration_windows", 1}},
