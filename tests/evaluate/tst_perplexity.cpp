@@ -117,7 +117,8 @@ class TestPerplexity : public QObject {
             for (auto& group : block.groups) group = group.clone();
         for (std::size_t i = 0; i < matrices.size(); i += 3) {
             const auto view = byHand.blocks[i / 7].matrix(dense.config, static_cast<int>(i % 7));
-            masks.masks[matrices[i].name] = selectInMatrix(view.abs().contiguous(), 0.4);
+            masks.masks[matrices[i].name] =
+                packMask(keepInMatrix(view.abs().contiguous(), PatternTarget{0.4}.removed(view.numel())));
             const auto& mask = masks.masks[matrices[i].name];
             for (std::int64_t w = 0; w < matrices[i].elements(); ++w)
                 if (!mask.keeps(w)) view[w / mask.cols][w % mask.cols] = 0;

@@ -30,7 +30,7 @@ MaskList tileMasks(std::int64_t tile) {
     torch::manual_seed(5);
     MaskList masks;
     for (const auto& [name, rows, cols] : {std::tuple{"a", 96, 160}, {"b", 64, 96}, {"c", 100, 64}}) {
-        const auto inner = selectNM(torch::rand({rows, cols}), 2, 4, name);
+        const auto inner = packMask(keepNM(torch::rand({rows, cols}), 2, 4));
         masks.push_back(std::make_unique<TileMask>(matrixNamed(name, 0, rows, cols), inner, tile, tile));
         masks.back()->logits().copy_(torch::randn({masks.back()->logits().numel()}));
     }

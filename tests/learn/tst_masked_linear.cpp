@@ -164,7 +164,7 @@ class Case {
         definition.noise = member.step.noise;
         if (m_tiles) {
             const auto inner =
-                selectNM(group.weights.narrow(0, first, rows).abs().contiguous(), 2, 4, matrix.name);
+                packMask(keepNM(group.weights.narrow(0, first, rows).abs().contiguous(), 2, 4));
             definition.tileRows = 8;
             definition.tileCols = 12;
             for (std::int64_t k = 0; k < matrix.elements(); ++k) definition.inner.push_back(inner.keeps(k));

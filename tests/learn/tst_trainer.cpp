@@ -87,9 +87,10 @@ class TrainerTest : public QObject {
         request.target = parsePattern(tiles ? "2:4" : "unstructured", kSparsity);
         request.onScores = [&](const PrunableMatrix& matrix, const torch::Tensor& scores) {
             if (tiles) {
-                list.push_back(
-                    std::make_unique<TileMask>(matrix, selectNM(scores, 2, 4, matrix.name), 24, 20));
-                takeTileScores(static_cast<TileMask&>(*list.back()), selectInMatrix(scores, kSparsity));
+                list.push_back(std::make_unique<TileMask>(matrix, packMask(keepNM(scores, 2, 4)), 24, 20));
+                takeTileScores(
+                    static_cast<TileMask&>(*list.back()),
+                    packMask(keepInMatrix(scores, PatternTarget{kSparsity}.removed(scores.numel()))));
             } else {
                 list.push_back(std::make_unique<BernoulliMask>(matrix));
                 takeScores(static_cast<BernoulliMask&>(*list.back()), scores);
@@ -170,7 +171,7 @@ class TrainerTest : public QObject {
             std::unique_ptr<MaskParameters> mask;
             if (tiles)
                 mask = std::make_unique<TileMask>(
-                    matrix, selectNM(weights.to(torch::kFloat32).abs().contiguous(), 2, 4, "m"), 20, 12);
+                    matrix, packMask(keepNM(weights.to(torch::kFloat32).abs().contiguous(), 2, 4)), 20, 12);
             else
                 mask = std::make_unique<BernoulliMask>(matrix);
             torch::manual_seed(8);
