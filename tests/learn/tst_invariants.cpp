@@ -103,7 +103,8 @@ class InvariantsTest : public QObject {
         MaskList masks;
         OneShotRequest request;
         request.target.sparsity = sparsity;
-        request.onScores = [&](const PrunableMatrix& matrix, const torch::Tensor& scores) {
+        request.onPruned = [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
+            const auto& scores = pruned.scores;
             masks.push_back(std::make_unique<BernoulliMask>(matrix));
             takeScores(static_cast<BernoulliMask&>(*masks.back()), scores);
         };
@@ -117,8 +118,9 @@ class InvariantsTest : public QObject {
     MaskList tileMasks() const {
         MaskList masks;
         OneShotRequest request;
-        request.onScores = [&](const PrunableMatrix& matrix, const torch::Tensor& scores) {
-            masks.push_back(std::make_unique<TileMask>(matrix, selectNM(scores, 2, 4, matrix.name), 24, 28));
+        request.onPruned = [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
+            const auto& scores = pruned.scores;
+            masks.push_back(std::make_unique<TileMask>(matrix, packMask(keepNM(scores, 2, 4)), 24, 28));
             torch::manual_seed(std::int64_t(masks.size()));
             masks.back()->logits().copy_(torch::randn({masks.back()->logits().numel()}) * 0.02);
         };
@@ -288,7 +290,7 @@ class InvariantsTest : public QObject {
         const auto matrix = matrixNamed("m", 1024, 2048);
         const auto scores = scoresOf(1024, 2048, 3);
         MaskList masks;
-        masks.push_back(std::make_unique<TileMask>(matrix, selectNM(scores, 2, 4, "m"), 4, 4));
+        masks.push_back(std::make_unique<TileMask>(matrix, packMask(keepNM(scores, 2, 4)), 4, 4));
         auto& tiles = static_cast<TileMask&>(*masks[0]);
         // Scores without ties: those of tiles this small, taken from a mask, have seventeen values only.
         tiles.logits().copy_(scoresOf(256, 512, 4).reshape({-1}));
@@ -313,7 +315,8 @@ class InvariantsTest : public QObject {
             MaskList masks;
             OneShotRequest request;
             request.target.sparsity = 0.5;
-            request.onScores = [&](const PrunableMatrix& matrix, const torch::Tensor& scores) {
+            request.onPruned = [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
+                const auto& scores = pruned.scores;
                 masks.push_back(std::make_unique<BernoulliMask>(matrix));
                 takeScores(static_cast<BernoulliMask&>(*masks.back()), scores);
             };
@@ -335,7 +338,7 @@ class InvariantsTest : public QObject {
         prior.graded = false;
         prior.noise = true;
         finishPrior(masks, prior);
-        const auto mask = selectInRows(scores, 0.5);
+        const auto mask = packMask(keepInRows(scores, kCols / 2));
         std::int64_t flips = 0;
         for (std::int64_t i = 0; i < kCount; ++i)
             flips += mask.keeps(i) != (masks[0]->logits().data_ptr<float>()[i] > 0);

@@ -85,7 +85,8 @@ class TrainerTest : public QObject {
         MaskList list;
         OneShotRequest request;
         request.target = parsePattern(tiles ? "2:4" : "unstructured", kSparsity);
-        request.onScores = [&](const PrunableMatrix& matrix, const torch::Tensor& scores) {
+        request.onPruned = [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
+            const auto& scores = pruned.scores;
             if (tiles) {
                 list.push_back(std::make_unique<TileMask>(matrix, packMask(keepNM(scores, 2, 4)), 24, 20));
                 takeTileScores(
