@@ -15,6 +15,7 @@
 #include "core/model/torch_runtime.h"
 #include "core/report/collect.h"
 #include "core/report/html.h"
+#include "core/session/hub_repo.h"
 #include "core/session/model_catalogue.h"
 #include "core/session/run_directory.h"
 
@@ -247,7 +248,8 @@ Json Engine::run(ExperimentSpec spec, EventSink& caller, RunControl& control) {
     RunSink sink(caller);
     return guarded(sink, [&] {
         for (auto& file : spec.text) file = fs::absolute(file).string();
-        if (spec.model.find('/') != std::string::npos || fs::exists(spec.model))
+        // A name of the hub, ORG/REPO, stays one where there is no such path.
+        if (fs::exists(spec.model) || (spec.model.find('/') != std::string::npos && !hubRepoOf(spec.model)))
             spec.model = fs::absolute(spec.model).lexically_normal().string();
         RunContext context(spec, sink, control);
         context.threads = configureThreads(spec.threads);

@@ -114,7 +114,8 @@ class FetchHubTest : public QObject {
         QCOMPARE(models.status, 0);
         QCOMPARE(call({"models", "--json"}).output, models.output);
         bool found = false;
-        for (const auto& model : Json::parse(models.output.toStdString())["models"]) {
+        const auto listed = Json::parse(models.output.toStdString());
+        for (const auto& model : listed.at("models")) {
             if (model["name"] != "llama-2-7b") continue;
             found = true;
             QVERIFY(model["gated"].get<bool>() && model["approximate"].get<bool>() &&

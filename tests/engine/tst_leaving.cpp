@@ -138,7 +138,11 @@ class TestLeaving : public QObject {
         const auto before = readJsonFile(m_files->path() / "tokenizer_config.json"),
                    after = readJsonFile(out / "tokenizer_config.json");
         for (const auto& [key, value] : before.items()) QVERIFY2(after.at(key) == value, key.c_str());
-        QVERIFY(readJsonFile(out / "tokenizer.json") == readJsonFile(m_files->path() / "tokenizer.json"));
+        // The same members in whatever order.
+        const auto members = [](const fs::path& folder) {
+            return nlohmann::json::parse(readJsonFile(folder / "tokenizer.json").dump());
+        };
+        QVERIFY(members(out) == members(m_files->path()));
         sameLogits(exported, torch::kFloat32);
         sameLogits(exported, torch::kBFloat16);
         const auto text = readFile(fs::path(TESSERA_SOURCE_DIR) / "LICENSE");

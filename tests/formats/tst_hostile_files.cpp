@@ -128,9 +128,9 @@ class TestHostileFiles : public QObject {
         putText(unknown, "t");
         put<std::uint32_t>(unknown, 1);
         put<std::uint64_t>(unknown, 256);
-        put<std::uint32_t>(unknown, 14);
+        put<std::uint32_t>(unknown, 19);
         put<std::uint64_t>(unknown, 0);
-        EXPECT_ERROR(open(unknown + std::string(512, '\0')), UnsupportedVersion, "element type 14");
+        EXPECT_ERROR(open(unknown + std::string(512, '\0')), UnsupportedVersion, "element type 19");
     }
 
     /// Every cut of a good file, and many flipped bytes: an Error or a file that opens, never a crash.
