@@ -48,11 +48,11 @@ void addModels(Commands& app, Console& console) {
     auto* command =
         addCommand(app, "models", "the catalogue: installed or not, size, licence, source", console);
     addCommand(*command, "list", "the same", console);
-    auto* fetch =
-        addCommand(*command, "fetch",
-                   "get a model; of what was cut off, the rest (HF_ENDPOINT names another hub, HF_TOKEN "
-                   "is for models whose terms you accepted)",
-                   console);
+    auto* fetch = addCommand(
+        *command, "fetch",
+        "get a model; from the hub, of what was cut off the rest (HF_ENDPOINT names another hub, HF_TOKEN "
+        "is for models whose terms you accepted)",
+        console);
     auto name = std::make_shared<std::string>();
     auto http = std::make_shared<HttpOptions>();
     fetch

@@ -8,17 +8,21 @@
 namespace tessera::cli {
 
 void addTaskOptions(CLI::App& command, TaskOptions& options) {
-    command
-        .add_option("--task", options.tasks,
-                    "NAME=PATH: accuracy on a zero-shot task; names and files: `tessera-cli tasks list`")
-        ->type_name("NAME=PATH")
-        ->allow_extra_args(false);
+    auto* task =
+        command
+            .add_option("--task", options.tasks,
+                        "NAME=PATH: accuracy on a zero-shot task; names and files: `tessera-cli tasks list`")
+            ->type_name("NAME=PATH")
+            ->allow_extra_args(false);
     command
         .add_option("--limit", options.limit, "the first items of each task (of each MMLU subject); 0: all")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::NonNegativeNumber)
+        ->needs(task);
     command.add_option("--batch", options.batch, "tokens of tasks computed at once")
+        ->needs(task)
         ->check(CLI::Range(std::int64_t(1), std::int64_t(1) << 20));
-    command.add_flag("--bos", options.bos, "the beginning-of-sequence token before a task's every context");
+    command.add_flag("--bos", options.bos, "the beginning-of-sequence token before a task's every context")
+        ->needs(task);
 }
 
 std::vector<TaskData> readTasks(const TaskOptions& options) {

@@ -40,8 +40,7 @@ MaskSet baseMasks(RunContext& context) {
     if (std::filesystem::exists(kept)) return readMasks(kept);
     const auto base = context.spec.set.text("base");
     MaskSet masks;
-    static const std::vector<std::string> oneShot{"magnitude", "wanda", "sparsegpt", "thanos", "admm"};
-    if (std::find(oneShot.begin(), oneShot.end(), base) != oneShot.end()) {
+    if (oneShotNamed(base)) {
         masks = scorePass(context, base, parsePattern("2:4", 0.5), nullptr);
     } else {
         masks = readMasks(base);

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/system_info.h"
+#include "core/engine/requirements.h"
 
 namespace tessera {
 
@@ -39,14 +40,9 @@ MaskSet keptPass(RunContext& context, const OneShotMethod& method, OneShotReques
     const auto windows = windowsFor(context, method);
     const BlockStore store(context.directory->blocksPath());
     if (method.need() != InputNeed::None) {
-        // Twice the activations, the old and the new; the changed weights in blocks and as a whole.
-        const auto& config = context.files->config();
-        const std::uint64_t element = context.dtype() == torch::kFloat32 ? 4 : 2;
-        std::uint64_t weights = 0;
-        for (const auto& matrix : prunableMatrices(config))
-            weights += static_cast<std::uint64_t>(matrix.elements());
-        const auto needed = element * (static_cast<std::uint64_t>(windows.numel() * config.hiddenSize) * 3 +
-                                       (method.changesWeights() ? 2 * weights : 0));
+        // What a resumed run has already kept is not needed again.
+        const auto all = oneShotDiskBytes(context.files->config(), context.spec);
+        const auto needed = all - std::min(all, store.bytesKept());
         const auto free = freeDiskBytes(context.directory->path());
         if (free < needed)
             throw Error(ErrorCode::DiskFull,

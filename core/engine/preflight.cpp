@@ -160,10 +160,12 @@ Json preflight(const ExperimentSpec& spec, bool measure,
         memoryText = "batch " + set.text("batch") + ", context " +
                      std::to_string(windowLength(spec, config, "context")) + " tokens, " + spec.dtype;
     memoryText += ", the model twice while the result is measured";
-    const std::string diskText =
-        method.learns           ? "two checkpoints, " + set.text("snapshots") + " maps, the masks"
-        : spec.changesWeights() ? "the activations twice, the changed weights twice, the masks and one map"
-                                : "the activations twice, the masks and one map";
+    std::string diskText = method.learns ? "two checkpoints, " + set.text("snapshots") + " maps, the masks"
+                                         : "the masks and one map";
+    if (spec.calibrates() && (!method.learns || spec.finishes()))
+        diskText = "the activations twice, " + diskText;
+    if (spec.calibrates() && set.boolean("spill")) diskText = "the spilled activations, " + diskText;
+    if (spec.changesWeights()) diskText = "the changed weights twice, " + diskText;
     const auto on = threads == 1 ? std::string("one thread") : std::to_string(threads) + " threads";
     const std::string timeText = measured ? "one real step timed on " + on
                                  : !fits

@@ -20,7 +20,8 @@ bool usesGram(const ExperimentSpec& spec) {
     if (spec.changesWeights()) return true;
     if (!methodNamed(spec.method).learns) return false;
     const auto updates = [](const std::string& name) {
-        return name == "sparsegpt" || name == "thanos" || name == "admm";
+        const auto* method = oneShotNamed(name);
+        return method && method->changesWeights;
     };
     return updates(spec.set.text("prior")) || (spec.set.has("base") && updates(spec.set.text("base")));
 }
@@ -35,6 +36,25 @@ std::int64_t defaultSteps(const ModelConfig& config) {
     const auto weights = std::max<std::int64_t>(1, config.parameters());
     return std::clamp<std::int64_t>(static_cast<std::int64_t>(1.6e10 / static_cast<double>(weights)), 60,
                                     400);
+}
+
+std::uint64_t oneShotDiskBytes(const ModelConfig& config, const ExperimentSpec& spec) {
+    const double element = spec.dtype == "f32" ? 4 : 2;
+    double bytes = 0;
+    if (spec.calibrates()) {
+        const auto asked = spec.set.integer("calibration_context");
+        const double tokens =
+            static_cast<double>(spec.set.integer("calibration_windows")) *
+            static_cast<double>(config.maxPositions > 0 ? std::min(asked, config.maxPositions) : asked);
+        // A prior's pass keeps no blocks: learning has checkpoints of its own.
+        const bool keeps = !methodNamed(spec.method).learns || spec.finishes();
+        bytes += ((keeps ? 2 : 0) + (spec.set.boolean("spill") ? 1 : 0)) * tokens *
+                 static_cast<double>(config.hiddenSize) * element;
+    }
+    if (spec.changesWeights())
+        for (const auto& matrix : prunableMatrices(config))
+            bytes += 2 * static_cast<double>(matrix.elements()) * element;
+    return static_cast<std::uint64_t>(bytes);
 }
 
 Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate) {
@@ -62,8 +82,6 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     const double evaluation =
         (all + prunable) * element + static_cast<double>(window("eval_window")) * vocabulary * element * 2;
     double calibration = 0, priorOperations = 0, learnOperations = 0;
-    // The activations' checkpoints, and the changed weights in blocks and as a whole.
-    double oneShotDisk = 0;
     if (spec.calibrates()) {
         const double windows = static_cast<double>(set.integer("calibration_windows"));
         const double tokens = windows * static_cast<double>(window("calibration_context"));
@@ -80,9 +98,7 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
                 priorOperations += 2 * 2 * static_cast<double>(set.integer("admm_steps") + 1) * prunable *
                                    (hidden + inner) / 2;
         }
-        oneShotDisk = (spills ? 3 : 2) * activations;
     }
-    if (spec.changesWeights()) oneShotDisk += 2 * prunable * element;
     double learning = 0;
     if (learns) {
         const double tokens = static_cast<double>(set.integer("batch") * window("context"));
@@ -103,7 +119,7 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     } else {
         needs.diskBytes = static_cast<std::uint64_t>(prunable / 4);
     }
-    if (!learns || spec.finishes()) needs.diskBytes += static_cast<std::uint64_t>(oneShotDisk);
+    needs.diskBytes += oneShotDiskBytes(config, spec);
     const double evaluateOperations =
         4 * all * static_cast<double>(window("eval_window") * set.integer("eval_windows"));
     needs.bytes = static_cast<std::uint64_t>(kProgramBytes + std::max({evaluation, calibration, learning}));

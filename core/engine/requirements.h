@@ -18,6 +18,10 @@ struct Requirements {
 /// From shapes alone; `productRate` is what measureProductRate gives, 0: no time.
 Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate);
 
+/// What passes over the calibration text keep on disk: finished blocks, the activations before the next one,
+/// old and new, a third time where they are spilled, and the changed weights in blocks and as a whole.
+std::uint64_t oneShotDiskBytes(const ModelConfig& config, const ExperimentSpec& spec);
+
 /// Floating-point operations a second of a matrix product of the model's shape, measured for a fraction of a
 /// second.
 double measureProductRate(const ModelConfig& config, const std::string& dtype);

@@ -62,37 +62,15 @@ torch::Tensor treeAttention(const Placed& tree, const torch::Tensor& query, cons
     return parts.size() == 1 ? parts[0] : torch::cat(parts, 1);
 }
 
-/// [tokens, heads, dim] turned by its tokens' positions; cos and sin [tokens, 1, dim].
-torch::Tensor turned(const torch::Tensor& x, const RotaryTable& rotary) {
-    const auto half = x.size(-1) / 2;
-    return x * rotary.cos +
-           torch::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1) * rotary.sin;
-}
-
-/// decoderBlock over the trees' tokens [tokens, hidden]: its positions and its attention are the trees'.
-torch::Tensor treeBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
-                        const std::vector<Placed>& trees, const torch::Tensor& hidden) {
-    const auto tokens = hidden.size(0), heads = config.heads, kvHeads = config.kvHeads, dim = config.headDim;
-    const auto qkv =
-        torch::linear(rmsNorm(hidden, weights.inputNorm, config.rmsEps), weights.group(Group::QueryKeyValue))
-            .view({tokens, heads + 2 * kvHeads, dim});
-    const auto queriesKeys = turned(qkv.narrow(1, 0, heads + kvHeads), rotary);
-    const auto values = qkv.narrow(1, heads + kvHeads, kvHeads);
-    auto attended = torch::empty({tokens, heads, dim}, hidden.options());
+/// The attention of trees that lie one behind the other: query [1, heads, tokens, dim] and so on.
+torch::Tensor forestAttention(const std::vector<Placed>& trees, const torch::Tensor& query,
+                              const torch::Tensor& key, const torch::Tensor& value) {
+    auto attended = torch::empty_like(query);
     for (const auto& tree : trees) {
-        const auto rows = queriesKeys.narrow(0, tree.begin, tree.size).transpose(0, 1);
-        attended.narrow(0, tree.begin, tree.size)
-            .copy_(treeAttention(tree, rows.narrow(0, 0, heads), rows.narrow(0, heads, kvHeads),
-                                 values.narrow(0, tree.begin, tree.size).transpose(0, 1))
-                       .transpose(0, 1));
+        const auto own = [&](const torch::Tensor& all) { return all[0].narrow(1, tree.begin, tree.size); };
+        own(attended).copy_(treeAttention(tree, own(query), own(key), own(value)));
     }
-    const auto middle =
-        hidden + torch::linear(attended.view({tokens, heads * dim}), weights.group(Group::Output));
-    const auto gateUp =
-        torch::linear(rmsNorm(middle, weights.postNorm, config.rmsEps), weights.group(Group::GateUp));
-    const auto gate = gateUp.narrow(-1, 0, config.intermediateSize);
-    const auto up = gateUp.narrow(-1, config.intermediateSize, config.intermediateSize);
-    return middle + torch::linear(torch::silu(gate) * up, weights.group(Group::Down));
+    return attended;
 }
 
 /// A row of the head's input and what is predicted from it.
@@ -173,11 +151,16 @@ std::vector<TreeScores> scoreTrees(const Decoder& decoder, const std::vector<con
         }
     }
     const auto table = rotaryTable(decoder.config, longest, decoder.dtype());
-    const RotaryTable rotary{table.cos.index_select(0, positions).unsqueeze(1),
-                             table.sin.index_select(0, positions).unsqueeze(1)};
-    auto state = torch::embedding(decoder.outer.embedding, ids);
-    for (const auto& block : decoder.blocks) state = treeBlock(decoder.config, block, rotary, placed, state);
-    scoreRows(decoder, rmsNorm(state, decoder.outer.finalNorm, decoder.config.rmsEps), rows, greedy, scores);
+    const RotaryTable rotary{table.cos.index_select(0, positions), table.sin.index_select(0, positions)};
+    const auto attention = [&](const torch::Tensor& query, const torch::Tensor& key,
+                               const torch::Tensor& value) {
+        return forestAttention(placed, query, key, value);
+    };
+    auto state = torch::embedding(decoder.outer.embedding, ids).unsqueeze(0);
+    for (const auto& block : decoder.blocks)
+        state = decoderBlock(decoder.config, block, rotary, state, attention);
+    scoreRows(decoder, rmsNorm(state[0], decoder.outer.finalNorm, decoder.config.rmsEps), rows, greedy,
+              scores);
     return scores;
 }
 

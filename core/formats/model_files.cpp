@@ -76,10 +76,6 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path,
         const auto file = SafetensorsFile::open(fs::exists(single) ? single : index);
         model.m_tensors = file;
         model.m_fileBytes = file->fileBytes();
-        if (fs::exists(path / "tokenizer.json"))
-            model.m_tokenizerJson = path / "tokenizer.json";
-        else if (fs::exists(path / "tokenizer.model"))
-            model.m_tokenizerModel = path / "tokenizer.model";
     }
     if (changed)
         model.m_tensors = overlaidTensors(model.m_tensors, SafetensorsFile::open(*changed), *changed);

@@ -31,10 +31,6 @@ class ModelFiles {
     const TensorSource& tensors() const { return *m_tensors; }
     /// Set when the model is a GGUF: its tokenizer is inside.
     std::shared_ptr<const GgufFile> gguf() const { return m_gguf; }
-    /// tokenizer.json of a Hugging Face folder; empty where there is none.
-    std::filesystem::path tokenizerJson() const { return m_tokenizerJson; }
-    /// SentencePiece's tokenizer.model of a Hugging Face folder that has no tokenizer.json; else empty.
-    std::filesystem::path tokenizerModel() const { return m_tokenizerModel; }
     /// Total bytes of the weight files.
     std::uint64_t fileBytes() const { return m_fileBytes; }
     /// Hex SHA-256 over the sorted names, shapes, types and sizes of the tensors and the first and last
@@ -46,7 +42,6 @@ class ModelFiles {
     ModelConfig m_config;
     std::shared_ptr<const TensorSource> m_tensors;
     std::shared_ptr<const GgufFile> m_gguf;
-    std::filesystem::path m_tokenizerJson, m_tokenizerModel;
     std::uint64_t m_fileBytes = 0;
 };
 

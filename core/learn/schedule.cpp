@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/split_mix.h"
 
 namespace tessera {
 
@@ -34,13 +35,12 @@ std::int64_t WindowOrder::at(std::int64_t position) {
         m_epoch = epoch;
         m_order.resize(static_cast<std::size_t>(m_windows));
         std::iota(m_order.begin(), m_order.end(), 0);
-        // splitmix64, so that the order is the same with every standard library.
-        std::uint64_t state = m_seed * 0x9E3779B97F4A7C15ull + static_cast<std::uint64_t>(epoch);
+        // A generator of our own, so that the order is the same with every standard library.
+        std::uint64_t state = m_seed * kSplitMixStep + static_cast<std::uint64_t>(epoch);
         const auto next = [&state] {
-            std::uint64_t z = (state += 0x9E3779B97F4A7C15ull);
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-            return z ^ (z >> 31);
+            const auto drawn = splitMix64(state);
+            state += kSplitMixStep;
+            return drawn;
         };
         for (std::size_t i = m_order.size(); i > 1; --i) std::swap(m_order[i - 1], m_order[next() % i]);
     }

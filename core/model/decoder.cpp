@@ -1,7 +1,6 @@
 #include "core/model/decoder.h"
 
 #include "core/base/error.h"
-#include "core/model/attention.h"
 #include "core/model/torch_runtime.h"
 
 namespace tessera {
@@ -94,7 +93,8 @@ torch::Tensor rmsNorm(const torch::Tensor& input, const torch::Tensor& weight, d
 }
 
 torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
-                           const torch::Tensor& hidden, const GroupLinear& linear) {
+                           const torch::Tensor& hidden, const GroupLinear& linear,
+                           const Attention& attention) {
     const auto batch = hidden.size(0), tokens = hidden.size(1);
     const auto heads = config.heads, kvHeads = config.kvHeads, dim = config.headDim;
 
@@ -104,8 +104,8 @@ torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weight
     const RotaryTable positions{rotary.cos.narrow(0, 0, tokens), rotary.sin.narrow(0, 0, tokens)};
     // Queries and keys turn together.
     const auto turned = rotate(qkv.narrow(1, 0, heads + kvHeads), positions);
-    const auto attended = causalAttention(turned.narrow(1, 0, heads), turned.narrow(1, heads, kvHeads),
-                                          qkv.narrow(1, heads + kvHeads, kvHeads));
+    const auto attended = attention(turned.narrow(1, 0, heads), turned.narrow(1, heads, kvHeads),
+                                    qkv.narrow(1, heads + kvHeads, kvHeads));
     const auto middle =
         hidden + linear(attended.transpose(1, 2).reshape({batch, tokens, heads * dim}), Group::Output);
 
@@ -116,10 +116,11 @@ torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weight
 }
 
 torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
-                           const torch::Tensor& hidden) {
-    return decoderBlock(config, weights, rotary, hidden, [&](const torch::Tensor& input, Group group) {
+                           const torch::Tensor& hidden, const Attention& attention) {
+    const auto own = [&](const torch::Tensor& input, Group group) {
         return torch::linear(input, weights.group(group));
-    });
+    };
+    return decoderBlock(config, weights, rotary, hidden, own, attention);
 }
 
 Decoder Decoder::load(const ModelFiles& files, torch::ScalarType dtype) {

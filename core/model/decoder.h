@@ -9,6 +9,7 @@
 
 #include "core/formats/model_config.h"
 #include "core/formats/model_files.h"
+#include "core/model/attention.h"
 
 namespace tessera {
 
@@ -57,13 +58,19 @@ RotaryTable rotaryTable(const ModelConfig& config, std::int64_t length, torch::S
 /// Multiplies the input [batch, tokens, cols] by a group's matrix: [batch, tokens, rows].
 using GroupLinear = std::function<torch::Tensor(const torch::Tensor& input, Group group)>;
 
-/// One pre-norm block over [batch, tokens, hidden], causal, positions from 0. Differentiable through `linear`
-/// and `hidden`.
+/// What a token takes from others: query [batch, heads, tokens, dim], key and value [batch, kvHeads, tokens,
+/// dim], queries and keys turned -> [batch, heads, tokens, dim].
+using Attention = std::function<torch::Tensor(const torch::Tensor& query, const torch::Tensor& key,
+                                              const torch::Tensor& value)>;
+
+/// One pre-norm block over [batch, tokens, hidden]; `rotary` holds the turn of each token's position in its
+/// first rows. Causal where no other attention is given. Differentiable through `linear` and `hidden`.
 torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
-                           const torch::Tensor& hidden, const GroupLinear& linear);
+                           const torch::Tensor& hidden, const GroupLinear& linear,
+                           const Attention& attention = causalAttention);
 /// With the block's own weights.
 torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
-                           const torch::Tensor& hidden);
+                           const torch::Tensor& hidden, const Attention& attention = causalAttention);
 
 /// RMSNorm over the last dimension, statistics in f32 (as Hugging Face's LlamaRMSNorm).
 torch::Tensor rmsNorm(const torch::Tensor& input, const torch::Tensor& weight, double eps);

@@ -40,7 +40,8 @@ AdmmInput admmInput(const torch::Tensor& gram, double damping, double penalty, c
     AdmmInput input;
     input.dead = gram.diagonal().le(0);
     input.norms = gram.diagonal().sqrt().masked_fill(input.dead, 1);
-    const auto damped = dampGram(gram / torch::outer(input.norms, input.norms), damping, log, where);
+    const auto damped =
+        dampGram(gram / torch::outer(input.norms, input.norms), damping, log, where, GramNeed::Matrix);
     input.gram = damped.matrix;
     // Well conditioned by rho: the feature's norm is 1.
     auto shifted = damped.matrix.clone();

@@ -109,6 +109,16 @@ void BlockStore::assemble(const fs::path& file) const {
     writer.commit();
 }
 
+std::uint64_t BlockStore::bytesKept() const {
+    std::uint64_t bytes = 0;
+    std::error_code none;
+    for (fs::directory_iterator entry(m_folder, none), end; !none && entry != end; entry.increment(none)) {
+        std::error_code gone;
+        if (const auto size = entry->file_size(gone); !gone) bytes += size;
+    }
+    return bytes;
+}
+
 void BlockStore::remove() const {
     std::error_code none;
     // The marks go first: half a store is taken for none.

@@ -16,7 +16,7 @@ namespace tessera {
 ///   block-K.safetensors  its changed weights, where the method changes any
 ///   next-K.safetensors   the activations before block K; its presence says that all blocks below K are whole
 /// Each file is written aside and renamed, `next` last; of those the newest is kept. Activations are left out
-/// behind the last block, and where there are none to go on with (a method that reads no text).
+/// behind the last block.
 class BlockStore {
   public:
     explicit BlockStore(std::filesystem::path folder) : m_folder(std::move(folder)) {}
@@ -40,6 +40,8 @@ class BlockStore {
     /// Writes the changed weights of all blocks as one safetensors file; none where no block has any.
     void assemble(const std::filesystem::path& file) const;
     void remove() const;
+    /// Of all that lies there.
+    std::uint64_t bytesKept() const;
     /// Bytes that the last save() wrote.
     std::uint64_t bytesOfSave() const { return m_bytes; }
 

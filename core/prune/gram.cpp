@@ -24,6 +24,23 @@ torch::Tensor inverseFactorOf(const torch::Tensor& matrix) {
     return torch::isfinite(factor).all().item<bool>() ? factor : torch::Tensor();
 }
 
+/// U in H's type, by way of f64 where H's own is too narrow; undefined where neither does.
+torch::Tensor factorOf(const torch::Tensor& matrix) {
+    auto factor = inverseFactorOf(matrix);
+    if (factor.defined() || matrix.scalar_type() == torch::kFloat64) return factor;
+    factor = inverseFactorOf(matrix.to(torch::kFloat64));
+    if (factor.defined()) factor = factor.to(matrix.scalar_type());
+    return factor.defined() && torch::isfinite(factor).all().item<bool>() ? factor : torch::Tensor();
+}
+
+bool isDefinite(const torch::Tensor& matrix) {
+    const auto factors = [](const torch::Tensor& m) {
+        return std::get<1>(at::linalg_cholesky_ex(m)).item<int>() == 0;
+    };
+    return factors(matrix) ||
+           (matrix.scalar_type() != torch::kFloat64 && factors(matrix.to(torch::kFloat64)));
+}
+
 }  // namespace
 
 void addToGram(torch::Tensor& gram, const torch::Tensor& input) {
@@ -43,7 +60,8 @@ void symmetriseGram(torch::Tensor& gram) {
     gram = gram.triu() + gram.triu(1).t();
 }
 
-DampedGram dampGram(const torch::Tensor& gram, double damping, const LogLine& log, const std::string& where) {
+DampedGram dampGram(const torch::Tensor& gram, double damping, const LogLine& log, const std::string& where,
+                    GramNeed need) {
     if (!torch::isfinite(gram).all().item<bool>())
         throw Error(ErrorCode::Numerical, "the model's activations are not finite numbers", where,
                     {{"use --dtype f32, or an intact copy of the model", "dtype", "f32"}});
@@ -53,18 +71,15 @@ DampedGram dampGram(const torch::Tensor& gram, double damping, const LogLine& lo
     const auto alive = damped.dead.logical_not().sum().item<std::int64_t>();
     const double mean = alive > 0 ? diagonal.sum().item<double>() / static_cast<double>(alive) : 1.0;
     while (true) {
-        damped.damping = damping;
         damped.matrix = gram.clone();
         damped.matrix.diagonal().masked_fill_(damped.dead, mean);
         damped.matrix.diagonal().add_(damping * mean);
-        damped.inverseFactor = inverseFactorOf(damped.matrix);
-        if (!damped.inverseFactor.defined() && gram.scalar_type() != torch::kFloat64) {
-            const auto exact = inverseFactorOf(damped.matrix.to(torch::kFloat64));
-            if (exact.defined()) damped.inverseFactor = exact.to(gram.scalar_type());
-            if (exact.defined() && !torch::isfinite(damped.inverseFactor).all().item<bool>())
-                damped.inverseFactor = torch::Tensor();
+        if (need == GramNeed::Matrix) {
+            if (isDefinite(damped.matrix)) return damped;
+        } else {
+            damped.inverseFactor = factorOf(damped.matrix);
+            if (damped.inverseFactor.defined()) return damped;
         }
-        if (damped.inverseFactor.defined()) return damped;
         damping = std::max(damping * 10, kLeastDamping);
         if (damping > kMostDamping)
             throw Error(ErrorCode::Numerical, "the inputs' Gram matrix cannot be factored, however damped",

@@ -156,14 +156,14 @@ class Finished : public OneShotMethod {
     bool changesWeights() const override { return true; }
     std::unique_ptr<InputPruner> prepare(const InputStatistics& input,
                                          const std::string& where) const override {
-        return prunerOf([chooser = std::shared_ptr<InputPruner>(m_method->prepare(input, where)),
-                         gram = dampGram(input.gram, m_damping, m_log, where)](const torch::Tensor& weights,
-                                                                               const PatternTarget& target,
-                                                                               const std::string& name) {
-            auto pruned = chooser->prune(weights, target, name);
-            pruned.weights = optima(weights, unpackMask(pruned.mask), gram);
-            return pruned;
-        });
+        return prunerOf(
+            [chooser = std::shared_ptr<InputPruner>(m_method->prepare(input, where)),
+             gram = dampGram(input.gram, m_damping, m_log, where, GramNeed::Matrix)](
+                const torch::Tensor& weights, const PatternTarget& target, const std::string& name) {
+                auto pruned = chooser->prune(weights, target, name);
+                pruned.weights = optima(weights, unpackMask(pruned.mask), gram);
+                return pruned;
+            });
     }
 
   private:

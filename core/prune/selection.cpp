@@ -123,14 +123,19 @@ PatternTarget parsePattern(const std::string& pattern, double sparsity) {
     return target;
 }
 
-torch::Tensor keepInMatrix(const torch::Tensor& scores, std::int64_t remove) {
+template <typename T>
+torch::Tensor keepAbove(const torch::Tensor& scores, const ScoreCut<T>& cut) {
     auto keep = emptyKeep(scores);
-    AT_DISPATCH_FLOATING_TYPES(scores.scalar_type(), "keepInMatrix", [&] {
-        const auto* data = scores.data_ptr<scalar_t>();
-        markKept(data, scores.numel(), cutLowest(data, scores.numel(), remove),
-                 keep.data_ptr<std::uint8_t>());
-    });
+    markKept(scores.data_ptr<T>(), scores.numel(), cut, keep.data_ptr<std::uint8_t>());
     return keep;
+}
+template torch::Tensor keepAbove(const torch::Tensor&, const ScoreCut<float>&);
+template torch::Tensor keepAbove(const torch::Tensor&, const ScoreCut<double>&);
+
+torch::Tensor keepInMatrix(const torch::Tensor& scores, std::int64_t remove) {
+    return AT_DISPATCH_FLOATING_TYPES(scores.scalar_type(), "keepInMatrix", [&] {
+        return keepAbove<scalar_t>(scores, cutLowest(scores.data_ptr<scalar_t>(), scores.numel(), remove));
+    });
 }
 
 torch::Tensor keepInRows(const torch::Tensor& scores, std::int64_t remove) {

@@ -37,9 +37,13 @@ ScoreCut<T> cutLowest(const T* scores, std::int64_t count, std::int64_t remove);
 template <typename T>
 void keepHighest(const T* scores, int keep, int group, std::uint8_t* kept);
 
-/// Which weights are kept, 1 or 0 as uint8 [rows, cols], for scores [rows, cols] f32 or f64, contiguous.
+/// Which weights are kept, 1 or 0 as uint8 [rows, cols], for scores [rows, cols] f32 or f64, contiguous:
+/// what lies above a cut, T the scores' type.
+/// Or, of whole matrices, rows and groups:
 /// Exactly `remove` lowest of the whole matrix go, or of each row; or all but the `keep` highest of every
 /// `group` consecutive inputs of a row. Ties go in order of place.
+template <typename T>
+torch::Tensor keepAbove(const torch::Tensor& scores, const ScoreCut<T>& cut);
 torch::Tensor keepInMatrix(const torch::Tensor& scores, std::int64_t remove);
 torch::Tensor keepInRows(const torch::Tensor& scores, std::int64_t remove);
 torch::Tensor keepNM(const torch::Tensor& scores, int keep, int group);

@@ -69,8 +69,8 @@ UpdatedWeights run(const torch::Tensor& weights, const DampedGram& gram, const P
             const auto scores = result.scores.narrow(1, begin, here).contiguous();
             const auto remove = target.removed(rows * (begin + here)) - removed;
             removed += remove;
-            result.keep.narrow(1, begin, here).copy_(keepInMatrix(scores, remove));
             const auto cut = cutLowest(scores.data_ptr<T>(), scores.numel(), remove);
+            result.keep.narrow(1, begin, here).copy_(keepAbove<T>(scores, cut));
             if (cut.value > 0) result.scores.narrow(1, begin, here).div_(cut.value);
         }
         const Block<T> block{begin,

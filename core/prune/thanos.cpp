@@ -77,7 +77,7 @@ UpdatedWeights run(const torch::Tensor& weights, const DampedGram& gram, const t
             keep.masked_fill_(exempt.unsqueeze(1), 1);
         } else if (!fixed.defined()) {
             const auto cut = cutLowest(scores.data_ptr<T>(), scores.numel(), budget - removed);
-            keep.copy_(keepInMatrix(scores, budget - removed).narrow(1, 0, here));
+            keep.copy_(keepAbove<T>(scores, cut).narrow(1, 0, here));
             removed += keep.eq(0).sum().template item<std::int64_t>();
             if (cut.value > 0) result.scores.narrow(1, begin, here).div_(cut.value);
         }

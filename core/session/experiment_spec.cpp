@@ -77,6 +77,12 @@ const std::vector<MethodDescription>& methodDescriptions() {
     return methods;
 }
 
+const MethodDescription* oneShotNamed(const std::string& name) {
+    for (const auto& description : methodDescriptions())
+        if (!description.learns && description.name == name) return &description;
+    return nullptr;
+}
+
 const MethodDescription& methodNamed(const std::string& name) {
     std::string known;
     for (const auto& method : methodDescriptions()) {
@@ -193,11 +199,7 @@ Json ExperimentSpec::toJson() const {
 
 bool ExperimentSpec::calibrates() const {
     if (finishes()) return true;
-    const auto reads = [](const std::string& oneShot) {
-        for (const auto& description : methodDescriptions())
-            if (!description.learns && description.name == oneShot) return oneShot != "magnitude";
-        return false;
-    };
+    const auto reads = [](const std::string& name) { return oneShotNamed(name) && name != "magnitude"; };
     if (!methodNamed(method).learns) return reads(method);
     return reads(set.text("prior")) || (method == "patch-tile" && reads(set.text("base")));
 }

@@ -20,6 +20,8 @@ struct MethodDescription {
 const std::vector<MethodDescription>& methodDescriptions();
 /// Throws Error{InvalidInput} listing what there is.
 const MethodDescription& methodNamed(const std::string& name);
+/// The one-shot method of this name; null where there is none, as for what else a prior or a base may be.
+const MethodDescription* oneShotNamed(const std::string& name);
 
 /// All that a run depends on; plain data with a JSON form.
 struct ExperimentSpec {

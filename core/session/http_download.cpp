@@ -38,6 +38,11 @@ bool rangeFits(const std::string& text, std::uint64_t begin, std::uint64_t bytes
     return numberOf(text.substr(6, dash - 6)) == begin && (total == "*" || numberOf(total) == bytes);
 }
 
+void removeDownloadState(const fs::path& path) {
+    std::error_code none;
+    fs::remove(PartState::pathOf(path), none);
+}
+
 /// The state that an earlier call left, where it is of this content and the file beside it can be as it says.
 PartState earlierState(const DownloadTarget& target) {
     auto state = PartState::read(target.path);
@@ -310,11 +315,6 @@ void download(HttpLoop& loop, const DownloadTarget& target, std::uint64_t& done)
         return;
     }
     Download(loop, target, done).run();
-}
-
-void removeDownloadState(const fs::path& path) {
-    std::error_code none;
-    fs::remove(PartState::pathOf(path), none);
 }
 
 }  // namespace tessera

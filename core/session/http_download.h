@@ -28,13 +28,12 @@ bool isDownloaded(const DownloadTarget& target);
 
 /// Fetches one file. It comes into "<path>.part" with its state in "<path>.fetch.json", in several ranges at
 /// the same time where it is large; is checked against length and SHA-256, synced and renamed. The state
-/// stays beside the file until removeDownloadState(). What an earlier call left is continued where it is a
+/// stays beside the file until the caller removes it. What an earlier call left is continued where it is a
 /// part of the same content. `done` is kept at the bytes that are there. Throws Error{Io, Corrupt, DiskFull,
 /// Cancelled}.
 void download(HttpLoop& loop, const DownloadTarget& target, std::uint64_t& done);
 
 /// Bytes that an earlier, cut off call left of this content.
 std::uint64_t downloadedBytes(const DownloadTarget& target);
-void removeDownloadState(const std::filesystem::path& path);
 
 }  // namespace tessera

@@ -35,9 +35,6 @@ class Workshop {
   public:
     explicit Workshop(fs::path target) : m_target(std::move(target)), m_path(m_target) {
         m_path += ".fetching";
-        if (std::error_code none; fs::exists(m_target, none) && !fs::is_empty(m_target, none))
-            throw Error(ErrorCode::Io, "a folder that is no whole model is in the way", m_target.string(),
-                        {{"move that folder away and try again", "", ""}});
         for (int attempt = 0; m_fd < 0; ++attempt) {
             std::error_code failed;
             fs::create_directories(m_path, failed);
@@ -66,6 +63,15 @@ class Workshop {
     Workshop& operator=(const Workshop&) = delete;
 
     const fs::path& path() const { return m_path; }
+
+    /// Throws where something else has the model's name.
+    void requireFree() const {
+        std::error_code none;
+        if (!fs::exists(m_target, none) || fs::is_empty(m_target, none)) return;
+        fs::remove(m_path, none);  // takes only an empty folder
+        throw Error(ErrorCode::Io, "a folder that is no whole model is in the way", m_target.string(),
+                    {{"move that folder away and try again", "", ""}});
+    }
 
     /// Removes what is not of this model: files of an earlier revision.
     void keepOnly(const std::set<std::string>& names) const {
@@ -153,6 +159,7 @@ void fetchFromHub(const HubRepo& repo, const FetchProgress& progress, const Canc
         workshop.remove();
         return;
     }
+    workshop.requireFree();
     const Batch* running = nullptr;
     HttpLoop loop(
         options,

@@ -48,9 +48,9 @@ CatalogueModel fetchableModel(const std::string& name);
 
 /// Gets a model into the user's data folder. What is there and has the right checksum, or lies in the hub's
 /// own cache, is not fetched again; a transfer that was cut off leaves nothing that could be taken for a
-/// model and is gone on with. `progress` gets bytes so far and in all, at least ten times a second; a total
-/// of 0 while the source is asked what there is. Throws Error{Io, Corrupt, Cancelled, DiskFull, NotFound,
-/// Locked}.
+/// model, and one from the hub is gone on with. `progress` gets bytes so far and in all, several times a
+/// second while bytes come; a total of 0 while the source is asked what there is. Throws Error{Io, Corrupt,
+/// Cancelled, DiskFull, NotFound, Locked}.
 void fetchModel(const CatalogueModel& model,
                 const std::function<void(std::uint64_t, std::uint64_t)>& progress,
                 const Cancellation& cancellation, const HttpOptions& options = {});

@@ -15,7 +15,9 @@ void fetchModel(const CatalogueModel& model, const FetchProgress& progress, cons
     } catch (const Error& error) {
         if (error.code() != ErrorCode::DiskFull && error.code() != ErrorCode::ReadOnly) throw;
         throw Error(error.code(), error.summary(), error.where(),
-                    {{"free some space, or set TESSERA_DATA_HOME to another folder", "", ""}});
+                    {{std::string(error.code() == ErrorCode::DiskFull ? "free some space, or " : "") +
+                          "set TESSERA_DATA_HOME to another folder",
+                      "", ""}});
     }
 }
 

@@ -20,7 +20,6 @@ class AddedTokens {
     /// `tokens` with the forms in which they stand in the text; those of no text are left out.
     explicit AddedTokens(std::vector<AddedToken> tokens);
 
-    bool empty() const { return m_tokens.empty(); }
     /// Appends the parts of the text, none of them empty.
     void split(std::string_view text, std::vector<Part>& parts) const;
 

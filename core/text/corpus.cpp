@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_io.h"
+#include "core/base/lines.h"
 #include "core/base/sha256.h"
 #include "core/base/system_info.h"
 #include "core/text/utf8.h"
@@ -16,13 +17,7 @@ namespace {
 
 std::string jsonLines(const std::string& content, const std::string& where) {
     std::string text;
-    std::size_t line = 1;
-    for (std::size_t begin = 0; begin < content.size(); ++line) {
-        auto end = content.find('\n', begin);
-        if (end == std::string::npos) end = content.size();
-        const auto row = std::string_view(content).substr(begin, end - begin);
-        begin = end + 1;
-        if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    eachLine(content, [&](std::string_view row, std::size_t line) {
         const auto place = where + ", line " + std::to_string(line);
         const auto object = parseJson(row, place);
         if (!object.is_object() || !object.contains("text") || !object["text"].is_string())
@@ -32,7 +27,7 @@ std::string jsonLines(const std::string& content, const std::string& where) {
                   "", ""}});
         text += object["text"].get<std::string>();
         text += "\n\n";
-    }
+    });
     return text;
 }
 

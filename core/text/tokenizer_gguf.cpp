@@ -117,11 +117,7 @@ std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file) {
 }
 
 std::shared_ptr<const Tokenizer> loadTokenizer(const ModelFiles& model) {
-    if (model.gguf()) return loadTokenizerGguf(*model.gguf());
-    if (!model.tokenizerJson().empty()) return loadTokenizerJson(model.tokenizerJson());
-    if (!model.tokenizerModel().empty()) return loadSentencePiece(model.tokenizerModel());
-    throw Error(ErrorCode::NotFound, "the model's folder holds neither tokenizer.json nor tokenizer.model",
-                model.path().string(), {{"fetch the model's tokenizer.json", "", ""}});
+    return model.gguf() ? loadTokenizerGguf(*model.gguf()) : loadTokenizerFrom(model.path());
 }
 
 std::shared_ptr<const Tokenizer> loadTokenizerFrom(const std::filesystem::path& path) {

@@ -5,6 +5,7 @@
 #include <QProcess>
 #include <QRegularExpression>
 #include <QTest>
+#include <csignal>
 #include <filesystem>
 #include <map>
 
@@ -32,6 +33,14 @@ inline Outcome outcomeOf(QProcess& process) {
         process.state() == QProcess::NotRunning && process.exitStatus() == QProcess::NormalExit;
     return {ended ? process.exitCode() : -1, linesOf(process.readAllStandardError()),
             process.readAllStandardOutput()};
+}
+
+/// Rows of the two ways in which a person or a system ends a program, and the status that each leaves.
+inline void addEndings() {
+    QTest::addColumn<int>("number");
+    QTest::addColumn<int>("status");
+    QTest::newRow("killed") << SIGKILL << -1;
+    QTest::newRow("interrupted") << SIGINT << 130;
 }
 
 /// Everything below the folder: small files by content, large ones by size and time.

@@ -191,12 +191,7 @@ class FetchTest : public QObject {
                     {"python3 could not be started", "python3-pip"});
     }
 
-    void cutOff_data() {
-        QTest::addColumn<int>("number");
-        QTest::addColumn<int>("status");
-        QTest::newRow("killed") << SIGKILL << -1;
-        QTest::newRow("interrupted") << SIGINT << 130;
-    }
+    void cutOff_data() { addEndings(); }
     /// Ended in the middle of the download: no model; pip, where the program could, is ended, too; and the
     /// next call fetches.
     void cutOff() {

@@ -129,12 +129,7 @@ class FetchHubTest : public QObject {
         QVERIFY(m_hub->hub().asked().empty());
     }
 
-    void cutOff_data() {
-        QTest::addColumn<int>("number");
-        QTest::addColumn<int>("status");
-        QTest::newRow("killed") << SIGKILL << -1;
-        QTest::newRow("interrupted") << SIGINT << 130;
-    }
+    void cutOff_data() { addEndings(); }
     void cutOff() {
         QFETCH(int, number);
         QFETCH(int, status);

@@ -179,7 +179,7 @@ class WeightUpdatesTest : public QObject {
         const Problem problem(9);
         const auto input = admmInput(problem.gram, 0.1, 1, {}, "input");
         const auto keep = wandaMask(problem);
-        const DampedGram normalised{input.gram, {}, input.dead, 0.1};
+        const DampedGram normalised{input.gram, {}, input.dead};
         const auto best = optima(problem.weights * input.norms, keep, normalised);
         const auto lossAfter = [&](int steps) {
             const auto made = admm(problem.weights, input, kHalf, {steps, 15, 1, false}, keep).weights;

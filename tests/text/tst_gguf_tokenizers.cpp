@@ -9,6 +9,7 @@
 #include "core/text/tokenizer.h"
 #include "support/gguf_writer.h"
 #include "support/support.h"
+#include "text/tokenizer_export.h"
 
 using namespace tessera;
 using Ids = std::vector<std::int32_t>;
@@ -53,10 +54,7 @@ class TestGgufTokenizers : public QObject {
         return loadTokenizerFrom(m_scratch / "vocabulary.gguf");
     }
     std::shared_ptr<const Tokenizer> exported(const Tokenizer& tokenizer) const {
-        std::filesystem::create_directories(m_scratch / "out");
-        writeFileAtomically(m_scratch / "out/tokenizer.json", tokenizer.toTokenizerJson().dump());
-        writeFileAtomically(m_scratch / "out/tokenizer_config.json", tokenizer.toTokenizerConfig().dump());
-        return loadTokenizerFrom(m_scratch / "out");
+        return test::exported(tokenizer, m_scratch / "out");
     }
 
   private Q_SLOTS:

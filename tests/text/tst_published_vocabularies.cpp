@@ -10,6 +10,7 @@
 #include "core/base/sha256.h"
 #include "core/text/tokenizer.h"
 #include "support/support.h"
+#include "text/tokenizer_export.h"
 
 using namespace tessera;
 using Ids = std::vector<std::int32_t>;
@@ -30,10 +31,7 @@ class TestPublishedVocabularies : public QObject {
         return std::system(command.c_str()) == 0 ? unpacked : std::filesystem::path();
     }
     std::shared_ptr<const Tokenizer> exported(const Tokenizer& tokenizer) const {
-        std::filesystem::create_directories(m_scratch / "out");
-        writeFileAtomically(m_scratch / "out/tokenizer.json", tokenizer.toTokenizerJson().dump());
-        writeFileAtomically(m_scratch / "out/tokenizer_config.json", tokenizer.toTokenizerConfig().dump());
-        return loadTokenizerFrom(m_scratch / "out");
+        return test::exported(tokenizer, m_scratch / "out");
     }
 
   private Q_SLOTS:

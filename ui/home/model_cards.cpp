@@ -42,11 +42,7 @@ ModelCard* ModelCards::card(const QString& name) const {
 void ModelCards::choose(const QString& name) {
     if (name.isEmpty() || name == m_chosen) return;
     m_wanted = name;
-    if (!card(name) && m_models.find(name)) rebuild();
-    if (auto* wanted = card(name)) {
-        m_wanted.clear();
-        wanted->setChecked(true);
-    }
+    if (m_models.find(name)) rebuild();
 }
 
 std::vector<const ModelEntry*> ModelCards::few() const {

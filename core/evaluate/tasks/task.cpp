@@ -142,7 +142,7 @@ void readLambada(Task& task, const fs::path& path) {
     }
 }
 
-/// Files with this ending in a folder, the shorter name first, so that 2 comes before 10.
+/// Files with this ending in a folder, by name.
 std::vector<fs::path> filesEnding(const fs::path& folder, const std::string& ending) {
     std::vector<fs::path> files;
     std::error_code none;

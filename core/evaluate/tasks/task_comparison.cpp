@@ -6,22 +6,15 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/split_mix.h"
 
 namespace tessera {
 
 namespace {
 
-/// SplitMix64's finaliser (Steele, Lea, Flood 2014): every bit of the input moves every bit of the output.
-std::uint64_t mixed(std::uint64_t x) {
-    x += 0x9e3779b97f4a7c15ull;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-    return x ^ (x >> 31);
-}
-
 /// Draw `k` of a stream, from 0 to count - 1.
 std::size_t draw(std::uint64_t stream, std::uint64_t k, std::size_t count) {
-    return static_cast<std::size_t>(static_cast<unsigned __int128>(mixed(stream + k)) * count >> 64);
+    return static_cast<std::size_t>(static_cast<unsigned __int128>(splitMix64(stream + k)) * count >> 64);
 }
 
 using Right = std::vector<int>;
@@ -38,14 +31,14 @@ Right readRight(const Json& task, const char* field, const std::string& where, c
     return right;
 }
 
-/// Sums of the differences over each resample.
+/// The mean difference of each resample.
 std::vector<double> resampledDifferences(const Right& a, const Right& b, std::uint64_t stream,
                                          int resamples) {
     std::vector<int> difference(a.size());
     for (std::size_t i = 0; i < a.size(); ++i) difference[i] = b[i] - a[i];
     std::vector<double> means(static_cast<std::size_t>(resamples));
     for (std::size_t r = 0; r < means.size(); ++r) {
-        const auto own = mixed(stream ^ mixed(r));
+        const auto own = splitMix64(stream ^ splitMix64(r));
         std::int64_t sum = 0;
         for (std::size_t k = 0; k < difference.size(); ++k)
             sum += difference[draw(own, k, difference.size())];
@@ -111,8 +104,8 @@ Json compareTasks(const Json& a, const std::string& whereA, const Json& b, const
                 throw Error(ErrorCode::InvalidInput, "the two results of " + name + " have different lengths",
                             whereA + " and " + whereB, {{"measure both again", "", ""}});
             // The same draws for both metrics: they are of the same items.
-            std::uint64_t stream = mixed(settings.seed);
-            for (const char c : name) stream = mixed(stream ^ static_cast<unsigned char>(c));
+            std::uint64_t stream = splitMix64(settings.seed);
+            for (const char c : name) stream = splitMix64(stream ^ static_cast<unsigned char>(c));
             auto means = resampledDifferences(rightA, rightB, stream, settings.resamples);
             auto won = Json::array(), lost = Json::array();
             for (std::size_t i = 0; i < rightA.size(); ++i) {

@@ -19,10 +19,9 @@ struct ComparisonSettings {
 /// difference = b - a; `won` are the items that b alone has right, `lost` those that a alone has right, by
 /// index. The interval: the 2.5 % and 97.5 % quantiles of the difference over resamples of the items with
 /// replacement (percentile bootstrap, Efron 1979), both models' answers to an item drawn together. Draw k of
-/// resample r is a hash of (seed, r, k): the same numbers every time, on every machine. `mean` is of the
-/// tasks' accuracies, each task resampled on its own.
-/// Throws Error{InvalidInput} where a document has no task results, no task is in both, or the items differ
-/// (another file, another --limit).
+/// resample r is a hash of (seed, task, r, k): the same numbers every time, on every machine. `mean` is of
+/// the tasks' accuracies, each task resampled on its own. Throws Error{InvalidInput} where a document has no
+/// task results, no task is in both, or the items differ (another file, another --limit).
 Json compareTasks(const Json& a, const std::string& whereA, const Json& b, const std::string& whereB,
                   const ComparisonSettings& settings);
 

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/base/file_io.h"
+#include "core/base/lines.h"
 #include "core/text/utf8.h"
 
 namespace tessera {
@@ -31,18 +32,6 @@ std::string readText(const fs::path& file) {
     }
     if (content.starts_with("\xef\xbb\xbf")) content.erase(0, 3);
     return content;
-}
-
-template <typename Visit>
-void eachLine(const std::string& content, Visit&& visit) {
-    std::size_t line = 1;
-    for (std::size_t begin = 0; begin < content.size(); ++line) {
-        auto end = content.find('\n', begin);
-        if (end == std::string::npos) end = content.size();
-        const auto row = std::string_view(content).substr(begin, end - begin);
-        begin = end + 1;
-        if (row.find_first_not_of(" \t\r") != std::string_view::npos) visit(row, line);
-    }
 }
 
 bool wholeNumber(std::string_view text, std::int64_t& value) {

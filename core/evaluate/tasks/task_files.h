@@ -18,7 +18,6 @@ class TaskRecord {
     TaskRecord(Json json, std::string where, std::string task);
 
     bool has(const char* field) const { return m_json.contains(field); }
-    const std::string& where() const { return m_where; }
     std::string text(const char* field) const;
     std::vector<std::string> texts(const char* field) const;
     std::vector<std::vector<std::string>> textLists(const char* field) const;

@@ -114,6 +114,27 @@ class TestTaskResult : public QObject {
         QVERIFY(compareTasks(document({1, 0, 1, 0}), "a", document({0, 1, 1, 1}), "b", other)["seed"] == 1);
     }
 
+    /// The draws are a function of the seed, the same on every machine: the figures are those of the header's
+    /// words written once in Python.
+    void drawsAreTheSeeds() {
+        std::vector<int> a(997), b(997);
+        for (int i = 0; i < 997; ++i) {
+            a[i] = i % 2;
+            b[i] = i % 7 < 3 ? 1 - a[i] : a[i];
+        }
+        const auto interval = [&](std::uint64_t seed) {
+            ComparisonSettings settings;
+            settings.seed = seed;
+            settings.resamples = 200;
+            return compareTasks(document(a), "a", document(b), "b", settings)["tasks"]["t"]["acc"]["ci95"];
+        };
+        QVERIFY(interval(0) == interval(0));
+        QVERIFY(interval(0) != interval(1));
+        QVERIFY2(near(interval(0)[0], -0.03415245737211635, 1e-12) &&
+                     near(interval(0)[1], 0.04012036108324975, 1e-12),
+                 interval(0).dump().c_str());
+    }
+
     /// The mean of n paired differences of known variance: the interval is the normal one, near enough.
     void intervalIsTheNormalOne() {
         std::vector<int> a(1000), b(1000);
