@@ -198,7 +198,9 @@ void addTokenize(Commands& app, Console& console) {
             for (const auto id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
             console.line(line);
         }
-        console.document({{"ids", ids}});
+        // What other programs put around a text with this tokenizer: here only where asked for.
+        console.document(
+            {{"ids", ids}, {"adds_bos", tokenizer->addsBos()}, {"adds_eos", tokenizer->addsEos()}});
     });
 }
 
