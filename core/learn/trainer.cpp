@@ -251,7 +251,7 @@ std::vector<double> MaskTrainer::softDensities() const {
 void MaskTrainer::throwNonFinite(const std::string& what, const MaskParameters& mask) const {
     throw Error(
         ErrorCode::Numerical, what, "step " + std::to_string(m_completed + 1) + ", " + mask.matrix().name,
-        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
+        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.0001", "lr", "0.0001"}});
 }
 
 void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
@@ -274,7 +274,7 @@ void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
     throw Error(
         ErrorCode::Numerical, "the loss is not a finite number",
         "step " + std::to_string(step + 1) + ", first seen after " + where,
-        {{"the last checkpoint is kept; try a smaller learning rate, --set lr=0.001", "lr", "0.001"}});
+        {{"the last checkpoint is kept; try a smaller learning rate, --set lr=0.0001", "lr", "0.0001"}});
 }
 
 }  // namespace tessera

@@ -68,6 +68,8 @@ class TestSession : public QObject {
         QCOMPARE(spec({{"set", {{"recipe", "paper"}, {"kappa_start", 50}}}}).set.real("kappa_start"), 50.0);
         QCOMPARE(spec({{"method", "patch-tile"}, {"set", {{"recipe", "paper"}}}}).set.real("kappa_end"),
                  500.0);
+        QCOMPARE(spec().set.real("lr"), 5e-4);
+        QCOMPARE(spec({{"method", "patch-tile"}}).set.real("lr"), 2e-3);
     }
 
     /// Every default is a value that its own option takes.

@@ -246,7 +246,7 @@ class RunFormTest : public QObject {
             {"seed", 12},
             {"threads", 2},
             {"dtype", "f32"},
-            {"set", {{"tile", "64x128"}, {"batch", "2"}, {"centring", "false"}, {"lr", "5e-4"}}}};
+            {"set", {{"tile", "64x128"}, {"batch", "2"}, {"centring", "false"}, {"lr", "3e-4"}}}};
         form.setSpec(given);
         const auto spec = form.check();
         QVERIFY(spec);
