@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
@@ -248,10 +249,17 @@ std::vector<double> MaskTrainer::softDensities() const {
     return densities;
 }
 
+Remedy MaskTrainer::smallerLearningRate() const {
+    std::ostringstream rate;
+    rate << m_settings.learningRate / 4;
+    return {"the last checkpoint is kept; run again with a smaller learning rate, --set lr=" + rate.str(),
+            "lr", rate.str()};
+}
+
 void MaskTrainer::throwNonFinite(const std::string& what, const MaskParameters& mask) const {
-    throw Error(
-        ErrorCode::Numerical, what, "step " + std::to_string(m_completed + 1) + ", " + mask.matrix().name,
-        {{"resume from the last checkpoint with a smaller learning rate, --set lr=0.0001", "lr", "0.0001"}});
+    throw Error(ErrorCode::Numerical, what,
+                "step " + std::to_string(m_completed + 1) + ", " + mask.matrix().name,
+                {smallerLearningRate()});
 }
 
 void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
@@ -271,10 +279,8 @@ void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
                     where = matrices[block * 7 + static_cast<std::size_t>(groupMembers(group).first)].name;
                 return output;
             });
-    throw Error(
-        ErrorCode::Numerical, "the loss is not a finite number",
-        "step " + std::to_string(step + 1) + ", first seen after " + where,
-        {{"the last checkpoint is kept; try a smaller learning rate, --set lr=0.0001", "lr", "0.0001"}});
+    throw Error(ErrorCode::Numerical, "the loss is not a finite number",
+                "step " + std::to_string(step + 1) + ", first seen after " + where, {smallerLearningRate()});
 }
 
 }  // namespace tessera

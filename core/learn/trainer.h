@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/learn/hardening.h"
 #include "core/learn/head_loss.h"
 #include "core/learn/masked_linear.h"
@@ -86,6 +87,8 @@ class MaskTrainer {
     HeadLossParts forwardBackward(std::int64_t step, std::int64_t micro, bool update, StepTimes& times,
                                   double& loss);
     void recentre();
+    /// What helps against numbers that are not finite: a quarter of this run's rate.
+    Remedy smallerLearningRate() const;
     [[noreturn]] void throwNonFinite(std::int64_t step, const torch::Tensor& ids);
     [[noreturn]] void throwNonFinite(const std::string& what, const MaskParameters& mask) const;
 

@@ -352,6 +352,14 @@ class TrainerTest : public QObject {
             EXPECT_ERROR(trainer.step(), Numerical, named.toStdString());
             QVERIFY(sameState(stateOf(trainer), before));
             QCOMPARE(trainer.completedSteps(), std::int64_t(2));
+            // What it advises is an option's value, and below the rate that failed.
+            try {
+                trainer.step();
+            } catch (const Error& error) {
+                QCOMPARE(error.remedies().size(), std::size_t(1));
+                QCOMPARE(error.remedies()[0].option, std::string("lr"));
+                QCOMPARE(std::stod(error.remedies()[0].value), s.learningRate / 4);
+            }
 
             victim.copy_(kept);
             QCOMPARE(trainer.step().loss, healthy.step().loss);
