@@ -110,7 +110,7 @@ class RunPageTest : public QObject {
         QVERIFY(strip);
         QCOMPARE(strip->readOut(11, 0.5), QStringLiteral("block 0 self_attn.q: 25.0 % zero at step 10"));
         QCOMPARE(strip->readOut(19, 1.5), QStringLiteral("block 1 mlp.up: 75.0 % zero at step 20"));
-        QCOMPARE(strip->rangeText(), QStringLiteral("pale 25 % to dark 75 % kept"));
+        QCOMPARE(strip->rangeText(), QStringLiteral("paper 25 % to ink 75 % kept"));
         // Going on behind a checkpoint: the cut part is a ghost, what comes is new.
         event(record, {{"type", "resumed"}, {"step", 30}});
         for (int step = 31; step <= 35; ++step) event(record, stepEvent(step, 100, 9));
