@@ -166,7 +166,7 @@ QString gainWord(double speedup, double low, double high) {
         case Gain::Loss:
             return QStringLiteral("slower");
         case Gain::None:
-            return QStringLiteral("no gain");
+            return speedup > 1 ? QStringLiteral("uncertain") : QStringLiteral("no gain");
         default:
             return {};
     }

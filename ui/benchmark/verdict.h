@@ -10,7 +10,8 @@ namespace tessera::ui {
 /// What a measured ratio says. A gain or a loss is one that its whole 95 % interval agrees with.
 enum class Gain { Gain, None, Loss, Unknown };
 Gain gainOf(double speedup, double low, double high);
-/// "slower", "no gain", or nothing where it is faster: a value below 1 never stands without a word.
+/// "slower", "no gain", "uncertain" where only the interval reaches below 1, or nothing where it is faster:
+/// no value that may lie below 1 stands without a word.
 QString gainWord(double speedup, double low, double high);
 
 /// The numbers that the first sentence of the page is made of; NaN where they are not known.

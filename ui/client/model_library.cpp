@@ -24,6 +24,7 @@ ModelEntry catalogueEntry(const CatalogueModel& model) {
     entry.title = QString::fromStdString(model.title);
     entry.licence = QString::fromStdString(model.licence);
     entry.source = QString::fromStdString(model.sourceText());
+    if (const auto repo = model.hubRepo()) entry.repo = QString::fromStdString(repo->text());
     entry.parameters = model.parameters;
     entry.bytes = model.bytes;
     entry.downloadBytes = model.downloadBytes();

@@ -337,7 +337,7 @@ void ParetoView::recolour() {
 }
 
 void ParetoView::placeNames() {
-    // Each beside its dot, where it covers no other one: right, left, above, below.
+    // Each beside its dot, where it covers no other one and not the front: right, left, above, below.
     const auto metrics = fontMetrics();
     const QRectF area = m_plot->axisRect()->rect();
     std::vector<QRectF> taken;
@@ -345,6 +345,15 @@ void ParetoView::placeNames() {
     for (const auto& point : m_shown.points)
         dots.emplace_back(m_plot->xAxis->coordToPixel(point.x), m_plot->yAxis->coordToPixel(point.y));
     for (const auto& dot : dots) taken.emplace_back(dot.x() - 6, dot.y() - 6, 12, 12);
+    const bool toLeft = m_line->lineStyle() == QCPGraph::lsStepLeft;
+    auto front = m_front;
+    std::sort(front.begin(), front.end(), [&](auto a, auto b) { return dots[a].x() < dots[b].x(); });
+    for (std::size_t i = 1; i < front.size(); ++i) {
+        const auto from = dots[front[i - 1]], to = dots[front[i]];
+        const double across = toLeft ? from.y() : to.y(), down = toLeft ? to.x() : from.x();
+        taken.emplace_back(from.x(), across - 1, to.x() - from.x(), 2);
+        taken.emplace_back(down - 1, std::min(from.y(), to.y()), 2, std::abs(to.y() - from.y()));
+    }
     for (std::size_t i = 0; i < m_names.size(); ++i) {
         if (!m_names[i]->visible()) continue;
         const QSizeF size(metrics.horizontalAdvance(m_names[i]->text()) + 2, metrics.height());
@@ -356,6 +365,8 @@ void ParetoView::placeNames() {
             {QPointF(dot.x() - size.width() / 2, dot.y() + 9), size},
             {QPointF(dot.x() + 8, dot.y() - 7 - size.height()), size},
             {QPointF(dot.x() + 8, dot.y() + 7), size},
+            {QPointF(dot.x() - 8 - size.width(), dot.y() - 7 - size.height()), size},
+            {QPointF(dot.x() - 8 - size.width(), dot.y() + 7), size},
         };
         QRectF chosen = places[0];
         for (const auto& place : places) {

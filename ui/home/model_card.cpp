@@ -200,12 +200,15 @@ void ModelCard::showFacts() {
                     .arg(bytesText(static_cast<double>(m_model.downloadBytes)));
     m_size->setText(size.join(QStringLiteral("  ·  ")));
     if (m_model.fromCatalogue) {
+        // The hub's names are too long for the narrow line beside the mosaic.
         m_source->setText(m_model.source == QStringLiteral("bundled") ? tr("Comes with Tessera")
-                                                                      : tr("From %1").arg(m_model.source));
+                          : m_model.repo.isEmpty()                    ? tr("From %1").arg(m_model.source)
+                                                                      : tr("From the Hugging Face hub"));
         auto licence =
             m_model.licence.isEmpty() ? tr("Licence not known") : tr("Licence: %1").arg(m_model.licence);
         if (m_model.gated && !m_model.installed) licence += tr("; its terms are accepted on the hub first");
-        m_licence->setText(licence);
+        m_licence->setText(m_model.repo.isEmpty() ? licence
+                                                  : m_model.repo + QStringLiteral("  ·  ") + licence);
     } else {
         m_source->setText(tr("Opened from this machine"));
         m_licence->setText(m_model.source);

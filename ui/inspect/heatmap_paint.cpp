@@ -1,12 +1,11 @@
 #include <QPainter>
 #include <cmath>
-#include <cstring>
 
 #include "ui/inspect/heatmap_view.h"
 #include "ui/widgets/basics.h"
 
-// How the view keeps its image: cells are drawn once, dragging moves them and draws what comes into view, and
-// lines and numbers go on top at every paint.
+// How the view keeps its image: cells and their numbers are drawn once, dragging draws what comes into view,
+// and lines, marks and rulers go on top at every paint.
 
 namespace tessera::ui {
 
@@ -36,39 +35,22 @@ void HeatmapView::draw() {
                        m_version,
                        size};
     if (key == m_key && camera.origin == m_imageOrigin) return;
-    if (m_image.size() != size) m_image = QImage(size, QImage::Format_RGB32);
-    MapPainter painter(m_data, m_look, Theme::instance().tokens());
-    painter.setRange(m_range);
-    if (key == m_key) {
-        const auto by = camera.origin - m_imageOrigin;
-        scrollImage(static_cast<int>(by.x()), static_cast<int>(by.y()), painter, camera, ratio);
-    } else {
-        painter.paint(m_image, m_image.rect(), m_navigator, camera, ratio);
-    }
+    const auto& tokens = Theme::instance().tokens();
+    MapPainter cells(m_data, m_look, tokens);
+    cells.setRange(m_range);
+    const MapOverlay overlay(m_data, m_navigator, m_look, tokens, font(), hasFocus());
+    const auto part = [&](QImage& image, const QRect& piece, const QPoint& offset) {
+        const Camera moved{camera.scaleX, camera.scaleY, camera.origin + offset};
+        cells.paint(image, piece, m_navigator, moved, ratio);
+        // Numbers cost more than all else: what is dragged takes them along.
+        if (overlay.printsValues(m_painted)) overlay.paintValues(image, piece, cells, moved, ratio);
+    };
+    if (key == m_key)
+        m_image.scroll((camera.origin - m_imageOrigin).toPoint(), part);
+    else
+        m_image.redraw(size, part);
     m_key = key;
     m_imageOrigin = camera.origin;
-}
-
-void HeatmapView::scrollImage(int dx, int dy, const MapPainter& painter, const Camera& camera, double ratio) {
-    const int width = m_image.width(), height = m_image.height();
-    if (std::abs(dx) >= width || std::abs(dy) >= height)
-        return painter.paint(m_image, m_image.rect(), m_navigator, camera, ratio);
-    const auto bytes = static_cast<std::size_t>(width - std::abs(dx)) * sizeof(QRgb);
-    const int from = std::max(0, -dx), to = std::max(0, dx);
-    const auto row = [&](int y) {
-        std::memmove(reinterpret_cast<QRgb*>(m_image.scanLine(y)) + to,
-                     reinterpret_cast<const QRgb*>(m_image.constScanLine(y - dy)) + from, bytes);
-    };
-    if (dy > 0)
-        for (int y = height - 1; y >= dy; --y) row(y);
-    else
-        for (int y = 0; y < height + dy; ++y) row(y);
-    if (dx != 0)
-        painter.paint(m_image, QRect(dx > 0 ? 0 : width + dx, 0, std::abs(dx), height), m_navigator, camera,
-                      ratio);
-    if (dy != 0)
-        painter.paint(m_image, QRect(0, dy > 0 ? 0 : height + dy, width, std::abs(dy)), m_navigator, camera,
-                      ratio);
 }
 
 void HeatmapView::paintEvent(QPaintEvent*) {
@@ -81,9 +63,7 @@ void HeatmapView::paintEvent(QPaintEvent*) {
         const auto area = mapRect();
         for (const auto& side : QRegion(rect()) - QRegion(area.toRect()))
             painter.fillRect(side, tokens.raised);
-        m_image.setDevicePixelRatio(devicePixelRatioF());
-        painter.drawImage(area.topLeft(), m_image);
-        m_image.setDevicePixelRatio(1);
+        m_image.show(painter, area.topLeft(), devicePixelRatioF());
         MapPainter cells(m_data, m_look, tokens);
         cells.setRange(m_range);
         const MapOverlay overlay(m_data, m_navigator, m_look, tokens, font(), hasFocus());

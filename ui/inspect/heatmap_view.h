@@ -8,6 +8,7 @@
 #include "ui/inspect/map_overlay.h"
 #include "ui/inspect/map_painter.h"
 #include "ui/inspect/navigator.h"
+#include "ui/inspect/ring_image.h"
 
 namespace tessera::ui {
 
@@ -87,7 +88,6 @@ class HeatmapView : public QWidget {
     void chooseLook();
     void measureFont();
     void draw();
-    void scrollImage(int dx, int dy, const MapPainter& painter, const Camera& camera, double ratio);
     void paintMinimap(QPainter& painter);
     bool handleKey(QKeyEvent* event);
 
@@ -107,7 +107,8 @@ class HeatmapView : public QWidget {
     Look m_look;
     ColourRange m_range;
     std::array<std::optional<Colouring>, 4> m_chosen;  ///< by level; groups share the tiles'
-    QImage m_image, m_minimap;
+    RingImage m_image;
+    QImage m_minimap;
     ImageKey m_key, m_minimapKey, m_measured;
     QPointF m_imageOrigin;
     Camera m_painted;

@@ -54,9 +54,12 @@ double MapOverlay::valueSide(const QFont& font) {
 }
 
 MapOverlay::Window MapOverlay::window(const Camera& camera) const {
+    return window(camera, QRectF(QPointF(0, 0), m_navigator.viewport()));
+}
+
+MapOverlay::Window MapOverlay::window(const Camera& camera, const QRectF& area) const {
     const auto& info = m_navigator.matrix();
-    const auto low = camera.toScene({0, 0}),
-               high = camera.toScene({m_navigator.viewport().width(), m_navigator.viewport().height()});
+    const auto low = camera.toScene(area.topLeft()), high = camera.toScene(area.bottomRight());
     const auto held = [](double value, std::int64_t size) {
         return static_cast<std::int64_t>(std::clamp(value, 0.0, static_cast<double>(size)));
     };
@@ -74,10 +77,8 @@ void MapOverlay::paint(QPainter& painter, const MapPainter& cells, const Camera&
         if (m_navigator.level() == Level::Matrix && m_look.colouring <= Colouring::TileKind)
             paintProfiles(painter, camera);
         if (m_navigator.level() == Level::Tile) paintSurroundings(painter, camera);
-        if (m_navigator.level() >= Level::Tile) {
-            if (camera.scaleX >= m_navigator.valueSide() * 0.98) paintValues(painter, cells, camera);
-            if (camera.scaleX >= kViolationLine) paintViolations(painter, camera);
-        }
+        if (m_navigator.level() >= Level::Tile && camera.scaleX >= kViolationLine)
+            paintViolations(painter, camera);
     }
     paintSelection(painter, camera);
 }
@@ -259,30 +260,41 @@ void MapOverlay::paintLines(QPainter& painter, const Camera& camera) const {
         across(row, width);
 }
 
-void MapOverlay::paintValues(QPainter& painter, const MapPainter& cells, const Camera& camera) const {
+bool MapOverlay::printsValues(const Camera& camera) const {
+    return m_navigator.level() >= Level::Tile && camera.scaleX >= m_navigator.valueSide() * 0.98;
+}
+
+void MapOverlay::paintValues(QImage& image, const QRect& area, const MapPainter& cells, const Camera& camera,
+                             double ratio) const {
     const int matrix = m_navigator.selected().matrix;
     const auto* detail = m_data.detailOf(matrix);
     if (!detail) return;
     const auto& structure = *m_data.structure;
-    const auto view = window(camera);
+    const auto view = window(camera, QRectF(area));
+    QPainter painter(&image);
+    painter.setClipRect(area);
     QFont strong = m_font, struck = m_font;
-    const double grown = std::clamp(camera.scaleX / m_navigator.valueSide(), 1.0, 1.4);
+    const double grown = ratio * std::clamp(camera.scaleX / ratio / m_navigator.valueSide(), 1.0, 1.4);
     strong.setPointSizeF(m_font.pointSizeF() * grown);
     strong.setWeight(QFont::DemiBold);
     struck.setPointSizeF(m_font.pointSizeF() * grown);
     struck.setStrikeOut(true);
+    const QFontMetrics strongMetrics(strong, &image), struckMetrics(struck, &image);
+    // Halves to one side, so that a rounding error does not tell where the picture was dragged to.
+    const auto whole = [](double at) { return static_cast<int>(std::floor(at + 0.501)); };
     for (auto row = view.top; row < view.bottom; ++row)
         for (auto col = view.left; col < view.right; ++col) {
             const auto* values = m_data.valuesOf(matrix, row / structure.tileRows, col / structure.tileCols);
             if (!values || values->weights.empty()) continue;
-            const QRectF cell(camera.toView(static_cast<double>(col), static_cast<double>(row)),
-                              camera.toView(static_cast<double>(col + 1), static_cast<double>(row + 1)));
             const bool kept = detail->mask.keeps(row * detail->mask.cols + col);
             const auto back = cells.weightBackground(matrix, row, col);
+            const auto text = weightText(static_cast<double>(values->weight(row, col)));
+            const auto& metrics = kept ? strongMetrics : struckMetrics;
+            const auto middle = camera.toView(static_cast<double>(col) + 0.5, static_cast<double>(row) + 0.5);
             painter.setFont(kept ? strong : struck);
             painter.setPen(back == m_tokens.paper.rgb() ? m_tokens.textMuted : readableOn(back));
-            painter.drawText(cell, Qt::AlignCenter,
-                             weightText(static_cast<double>(values->weight(row, col))));
+            painter.drawText(whole(middle.x() - metrics.horizontalAdvance(text) / 2.0),
+                             whole(middle.y() + (metrics.ascent() - metrics.descent()) / 2.0), text);
         }
 }
 

@@ -406,10 +406,11 @@ void MapPainter::paintInsets(QImage& image, const QRect& area, int matrix, const
     const auto clampTo = [](double value, std::int64_t size) {
         return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::floor(value)), 0, size - 1);
     };
-    const auto top = clampTo((area.top() - plane.y) / plane.scaleY, plane.weightRows),
-               bottom = clampTo((area.bottom() - plane.y) / plane.scaleY, plane.weightRows),
-               left = clampTo((area.left() - plane.x) / plane.scaleX, plane.weightCols),
-               right = clampTo((area.right() - plane.x) / plane.scaleX, plane.weightCols);
+    // By the pixels' centres, as the cells.
+    const auto top = clampTo((area.top() + 0.5 - plane.y) / plane.scaleY, plane.weightRows),
+               bottom = clampTo((area.bottom() + 0.5 - plane.y) / plane.scaleY, plane.weightRows),
+               left = clampTo((area.left() + 0.5 - plane.x) / plane.scaleX, plane.weightCols),
+               right = clampTo((area.right() + 0.5 - plane.x) / plane.scaleX, plane.weightCols);
     const auto fill = [&](double x0, double y0, double x1, double y1, QRgb colour) {
         const QPoint from(static_cast<int>(std::ceil(x0 - 0.5)), static_cast<int>(std::ceil(y0 - 0.5))),
             to(static_cast<int>(std::ceil(x1 - 0.5)) - 1, static_cast<int>(std::ceil(y1 - 0.5)) - 1);

@@ -68,6 +68,7 @@ class VerdictTest : public QObject {
         QCOMPARE(int(gainOf(NAN, 1, 2)), int(Gain::Unknown));
         QCOMPARE(gainWord(1.3, 1.2, 1.4), QString());
         QCOMPARE(gainWord(0.8, 0.5, 1.1), QString("no gain"));
+        QCOMPARE(gainWord(1.5, 0.9, 2.5), QString("uncertain"));
         QCOMPARE(gainWord(0.8, 0.7, 0.9), QString("slower"));
         // Below 1 there is always a word.
         for (const double high : {0.95, 1.5}) QVERIFY(!gainWord(0.9, 0.5, high).isEmpty());
