@@ -7,6 +7,7 @@
 #include "core/base/system_info.h"
 #include "core/engine/requirements.h"
 #include "core/evaluate/perplexity.h"
+#include "core/evaluate/tasks/task_comparison.h"
 #include "core/model/torch_runtime.h"
 #include "core/session/model_catalogue.h"
 #include "core/text/corpus.h"
@@ -152,7 +153,10 @@ void evaluate(const EvalOptions& options, const CLI::App& command, const Console
         kept["dtype"] = options.dtype;
         kept["bos"] = options.tasks.bos;
         kept["limit"] = options.tasks.limit;
-        if (dense) kept["dense"] = {{"tasks", dense->tasks}};
+        if (dense) {
+            kept["dense"] = {{"tasks", dense->tasks}};
+            kept["comparison"] = compareTasks(kept["dense"], "the dense model", kept, "the pruned one", {});
+        }
         if (keep) keepBeside(options.model, "tasks", kept);
         if (document.is_null()) document = Json::object();
         document.update(kept, true);

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/formats/export_format.h"
+#include "core/formats/export_gguf.h"
 #include "core/formats/export_hf.h"
 #include "core/report/collect.h"
 #include "core/report/html.h"
@@ -43,16 +44,25 @@ void exportRun(const std::string& name, const std::string& format, const std::fi
         const auto files = ModelFiles::open(model.path, model.weights);
         const auto tokenizer = loadTokenizer(files);
         const auto masks = readMasks(*model.masks);
-        exportHuggingFace(files, &masks, {tokenizer->toTokenizerJson(), tokenizer->toTokenizerConfig()}, out,
-                          [&](int done, int all) {
-                              // What was written so far goes away on the way out.
-                              if (control.stop.load())
-                                  throw Error(ErrorCode::Cancelled, "stopped on request", out.string());
-                              if (done % 16 == 0 || done == all)
-                                  console.progress(
-                                      "tensor " + std::to_string(done) + " of " + std::to_string(all), done,
-                                      all);
-                          });
+        const auto progress = [&](int done, int all) {
+            // What was written so far goes away on the way out.
+            if (control.stop.load()) throw Error(ErrorCode::Cancelled, "stopped on request", out.string());
+            if (done % 16 == 0 || done == all)
+                console.progress("tensor " + std::to_string(done) + " of " + std::to_string(all), done, all);
+        };
+        if (format == "gguf")
+            exportGguf(
+                files, &masks,
+                [&](GgufWriter& writer) {
+                    if (files.gguf())
+                        copyGgufTokenizer(*files.gguf(), writer);
+                    else
+                        tokenizer->writeGguf(files.config().vocabSize, writer);
+                },
+                out, progress);
+        else
+            exportHuggingFace(files, &masks, {tokenizer->toTokenizerJson(), tokenizer->toTokenizerConfig()},
+                              out, progress);
     }
     console.endProgress();
     const auto path = std::filesystem::absolute(out).string();

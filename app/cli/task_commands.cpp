@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/evaluate/tasks/task.h"
 #include "core/evaluate/tasks/task_comparison.h"
+#include "core/evaluate/tasks/task_search.h"
 #include "core/session/measurement.h"
 #include "core/session/run_directory.h"
 
@@ -87,8 +88,33 @@ void addCompare(CLI::App& parent, Console& console) {
     });
 }
 
+/// The tasks of a folder, each read once: what cannot be read says why.
+Json foundTasks(const std::string& folder, const Console& console) {
+    auto document = Json::array();
+    for (const auto& found : findTasks(folder)) {
+        Json task{{"name", found.name}, {"path", found.path.string()}};
+        char text[64];
+        std::snprintf(text, sizeof text, "%-16s ", found.name.c_str());
+        try {
+            const auto items = readTask(found.name, found.path).items.size();
+            task["items"] = items;
+            console.line(text + std::to_string(items) + " items  " + found.path.string());
+        } catch (const Error& error) {
+            task["problem"] = error.what();
+            console.line(text + std::string(error.what()));
+        }
+        document.push_back(std::move(task));
+    }
+    if (document.empty()) console.line("no task's folder or file is in " + folder);
+    return document;
+}
+
 void addList(CLI::App& parent, Console& console) {
-    addCommand(parent, "list", "the tasks and what their files are", console)->callback([&console] {
+    auto* command = addCommand(parent, "list", "the tasks and what their files are", console);
+    auto folder = std::make_shared<std::string>();
+    command->add_option("folder", *folder, "the tasks that this folder holds, instead");
+    command->callback([folder, &console] {
+        if (!folder->empty()) return console.document({{"tasks", foundTasks(*folder, console)}});
         auto document = Json::array();
         for (const auto& task : taskLayouts()) {
             char text[64];

@@ -50,10 +50,15 @@ Json measureTasks(const Decoder& decoder, const Tokenizer& tokenizer, const std:
         request.bos = options.bos;
         request.batchTokens = options.batch;
         request.cancellation = &signalControl().interrupt;
-        request.progress = [&, &name = task.name](std::size_t done, std::size_t items) {
+        request.progress = [&, &name = task.name](std::size_t done, std::size_t items, std::size_t right) {
             if (signalControl().stop.load()) signalControl().interrupt.request();
-            console.progress(what + name + ": item " + std::to_string(done) + " of " + std::to_string(items),
-                             static_cast<double>(done), static_cast<double>(items));
+            char share[48] = "";
+            if (done > 0)
+                std::snprintf(share, sizeof share, ", %.1f %% right so far",
+                              100.0 * static_cast<double>(right) / static_cast<double>(done));
+            console.progress(
+                what + name + ": item " + std::to_string(done) + " of " + std::to_string(items) + share,
+                static_cast<double>(done), static_cast<double>(items));
         };
         auto result = taskResult(task, scoreTask(decoder, tokenizer, task, request));
         result["path"] = path;

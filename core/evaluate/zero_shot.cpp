@@ -168,10 +168,11 @@ std::vector<RequestScore> scoreTask(const Decoder& decoder, const Tokenizer& tok
                                     const ZeroShotRequest& request) {
     const EncodeSettings settings{request.bos, decoder.config.maxPositions};
     std::vector<std::vector<EncodedRequest>> items;
-    std::vector<std::size_t> itemOf;
+    std::vector<std::size_t> itemOf, firstRequest;
     for (std::size_t i = 0; i < task.items.size(); ++i) {
         if (request.cancellation) request.cancellation->throwIfRequested();
         items.emplace_back();
+        firstRequest.push_back(itemOf.size());
         for (const auto& one : task.items[i].requests) {
             items.back().push_back(encodeRequest(tokenizer, one, settings));
             itemOf.push_back(i);
@@ -179,7 +180,7 @@ std::vector<RequestScore> scoreTask(const Decoder& decoder, const Tokenizer& tok
     }
     const auto trees = growTrees(items, kTreeTokens);
     std::vector<RequestScore> scores(itemOf.size(), {0.0, !task.multipleChoice});
-    std::size_t done = 0;
+    std::size_t done = 0, right = 0;
     for (std::size_t begin = 0; begin < trees.size();) {
         if (request.cancellation) request.cancellation->throwIfRequested();
         std::vector<const TokenTree*> batch;
@@ -202,8 +203,11 @@ std::vector<RequestScore> scoreTask(const Decoder& decoder, const Tokenizer& tok
         }
         // An item lies in one tree whole.
         std::sort(finished.begin(), finished.end());
-        done += static_cast<std::size_t>(std::unique(finished.begin(), finished.end()) - finished.begin());
-        if (request.progress) request.progress(done, task.items.size());
+        finished.erase(std::unique(finished.begin(), finished.end()), finished.end());
+        done += finished.size();
+        for (const auto item : finished)
+            right += answersRight(task, task.items[item], &scores[firstRequest[item]]) ? 1 : 0;
+        if (request.progress) request.progress(done, task.items.size(), right);
     }
     return scores;
 }

@@ -12,8 +12,9 @@ struct ExportFormat {
     const char* help;
     const char* suffix;  ///< of the file; empty: it is a folder
 };
-inline constexpr std::array<ExportFormat, 2> kExportFormats{{
+inline constexpr std::array<ExportFormat, 3> kExportFormats{{
     {"hf", "Hugging Face folder", "weights with zeros where they are pruned, for any engine", ""},
+    {"gguf", "GGUF file", "one file with its tokenizer, for llama.cpp and what builds on it", ".gguf"},
     {"npz", "Mask file", "the masks alone, one bit a weight, for NumPy and PATCH's tools", ".npz"},
 }};
 

@@ -4,7 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_io.h"
-#include "core/base/system_info.h"
+#include "core/formats/export_parts.h"
 #include "core/formats/safetensors.h"
 
 namespace tessera {
@@ -12,10 +12,6 @@ namespace tessera {
 namespace fs = std::filesystem;
 
 namespace {
-
-DType exportType(DType stored) {
-    return stored == DType::F32 || stored == DType::F16 ? stored : DType::BF16;
-}
 
 /// Removes the folder unless it was kept.
 struct Scratch {
@@ -32,26 +28,12 @@ void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const Toke
                        const fs::path& path, const std::function<void(int, int)>& progress) {
     // "out/" is the folder "out".
     const auto out = path.has_filename() ? path : path.parent_path();
-    if (fs::exists(out))
-        throw Error(ErrorCode::InvalidInput, "there is something here already", out.string(),
-                    {{"name another folder with --out", "out", ""}});
+    requireAbsent(out, "folder");
     const auto& source = model.tensors();
-    if (masks)
-        for (const auto& [name, mask] : masks->masks) {
-            const auto& info = source.at(name);
-            if (info.shape != std::vector<std::int64_t>{mask.rows, mask.cols})
-                throw Error(ErrorCode::InvalidInput,
-                            "the mask is " + std::to_string(mask.rows) + " x " + std::to_string(mask.cols) +
-                                ", its matrix is not",
-                            name, {{"use the mask that was made for this model", "", ""}});
-        }
+    requireFittingMasks(source, masks);
     std::uint64_t total = 0;
     for (const auto& info : source.tensors()) total += storedBytes(exportType(info.dtype), info.elements());
-    if (const auto free = freeDiskBytes(out); free < total)
-        throw Error(ErrorCode::DiskFull,
-                    "the model needs " + std::to_string(total >> 20) + " MiB, " + std::to_string(free >> 20) +
-                        " MiB are free",
-                    out.string(), {{"free some space or name a folder on another disk", "out", ""}});
+    requireDisk(total, out);
 
     // With the process's number, so that it is no folder of the person's.
     Scratch scratch{out.string() + ".part-" + std::to_string(::getpid())};
@@ -69,12 +51,7 @@ void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const Toke
         int done = 0;
         bool half = false, full = false;
         for (const auto& info : source.tensors()) {
-            std::vector<float> values(static_cast<std::size_t>(info.elements()));
-            source.readF32(info, 0, values);
-            if (masks)
-                if (const auto found = masks->masks.find(info.name); found != masks->masks.end())
-                    for (std::size_t i = 0; i < values.size(); ++i)
-                        if (!found->second.keeps(static_cast<std::int64_t>(i))) values[i] = 0.0f;
+            const auto values = maskedValues(source, info, masks);
             const auto type = exportType(info.dtype);
             half = half || (info.shape.size() == 2 && type == DType::F16);
             full = full || (info.shape.size() == 2 && type == DType::F32);

@@ -10,21 +10,32 @@ namespace tessera {
 
 namespace {
 
+using Names = std::map<std::string, std::string>;  ///< of llama.cpp, of Hugging Face
+
+const Names& outerNames() {
+    static const Names outer{{"token_embd.weight", "model.embed_tokens.weight"},
+                             {"output_norm.weight", "model.norm.weight"},
+                             {"output.weight", "lm_head.weight"}};
+    return outer;
+}
+
+/// Behind "blk.N." and "model.layers.N.".
+const Names& innerNames() {
+    static const Names inner{{"attn_norm.weight", "input_layernorm.weight"},
+                             {"ffn_norm.weight", "post_attention_layernorm.weight"},
+                             {"attn_q.weight", "self_attn.q_proj.weight"},
+                             {"attn_k.weight", "self_attn.k_proj.weight"},
+                             {"attn_v.weight", "self_attn.v_proj.weight"},
+                             {"attn_output.weight", "self_attn.o_proj.weight"},
+                             {"ffn_gate.weight", "mlp.gate_proj.weight"},
+                             {"ffn_up.weight", "mlp.up_proj.weight"},
+                             {"ffn_down.weight", "mlp.down_proj.weight"}};
+    return inner;
+}
+
 /// "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight"; empty: no part of the decoder.
 std::string huggingFaceName(const std::string& name) {
-    static const std::map<std::string, std::string> outer{{"token_embd.weight", "model.embed_tokens.weight"},
-                                                          {"output_norm.weight", "model.norm.weight"},
-                                                          {"output.weight", "lm_head.weight"}};
-    static const std::map<std::string, std::string> inner{
-        {"attn_norm.weight", "input_layernorm.weight"},
-        {"ffn_norm.weight", "post_attention_layernorm.weight"},
-        {"attn_q.weight", "self_attn.q_proj.weight"},
-        {"attn_k.weight", "self_attn.k_proj.weight"},
-        {"attn_v.weight", "self_attn.v_proj.weight"},
-        {"attn_output.weight", "self_attn.o_proj.weight"},
-        {"ffn_gate.weight", "mlp.gate_proj.weight"},
-        {"ffn_up.weight", "mlp.up_proj.weight"},
-        {"ffn_down.weight", "mlp.down_proj.weight"}};
+    const auto &outer = outerNames(), &inner = innerNames();
     if (const auto found = outer.find(name); found != outer.end()) return found->second;
     if (!name.starts_with("blk.")) return {};
     const auto dot = name.find('.', 4);
@@ -54,16 +65,14 @@ class GgufModelTensors : public TensorSource {
     void release(const TensorInfo& tensor) const override { m_file->release(tensor); }
 
     void readF32(const TensorInfo& tensor, std::int64_t first, std::span<float> out) const override {
-        if (tensor.shape.size() != 2 ||
-            (!tensor.name.ends_with("q_proj.weight") && !tensor.name.ends_with("k_proj.weight")))
+        if (tensor.shape.size() != 2 || !isRotaryMatrix(tensor.name))
             return TensorSource::readF32(tensor, first, out);
-        const std::int64_t cols = tensor.shape[1], half = m_headDim / 2;
+        const std::int64_t cols = tensor.shape[1];
         while (!out.empty()) {
             const std::int64_t row = first / cols, col = first % cols;
             const std::int64_t count =
                 std::min<std::int64_t>(cols - col, static_cast<std::int64_t>(out.size()));
-            const std::int64_t within = row % m_headDim;
-            const std::int64_t stored = row - within + within % half * 2 + within / half;
+            const std::int64_t stored = ggufRotaryRow(row, m_headDim);
             TensorSource::readF32(tensor, stored * cols + col, out.first(static_cast<std::size_t>(count)));
             out = out.subspan(static_cast<std::size_t>(count));
             first += count;
@@ -77,6 +86,26 @@ class GgufModelTensors : public TensorSource {
 };
 
 }  // namespace
+
+std::string ggufTensorName(const std::string& name) {
+    const auto named = [](const Names& names, const std::string& own) {
+        const auto found =
+            std::find_if(names.begin(), names.end(), [&](const auto& pair) { return pair.second == own; });
+        return found == names.end() ? std::string() : found->first;
+    };
+    if (auto outer = named(outerNames(), name); !outer.empty()) return outer;
+    constexpr std::string_view kLayers = "model.layers.";
+    if (const auto dot = name.find('.', kLayers.size());
+        name.starts_with(kLayers) && dot != std::string::npos)
+        if (const auto inner = named(innerNames(), name.substr(dot + 1)); !inner.empty())
+            return "blk." + name.substr(kLayers.size(), dot - kLayers.size()) + "." + inner;
+    throw Error(ErrorCode::UnsupportedVersion, "llama.cpp's Llama has no tensor like this one", name,
+                {{"export with --format hf", "format", "hf"}});
+}
+
+bool isRotaryMatrix(const std::string& name) {
+    return name.ends_with("q_proj.weight") || name.ends_with("k_proj.weight");
+}
 
 ModelConfig configFromGguf(const GgufFile& file) {
     const auto where = file.path().string();

@@ -140,18 +140,35 @@ void readQuality(const Json& result, ReportData& data) {
             row.note += (row.note.empty() ? "" : "; ") + text;
         data.quality.push_back(std::move(row));
     }
-    const Json& tasks = objectAt(result, "tasks");
-    if (!tasks.is_object()) return;
-    for (const auto& [name, task] : tasks.items()) {
-        const std::string count = textAt(task, "n");
-        const std::string note = (count.empty() ? "" : count + " items, ") + std::string("higher is better");
-        for (const char* key : {"acc", "acc_norm"}) {
-            const Json& dense = objectAt(task, "dense");
-            const double pruned = std::isfinite(numberAt(task, key))
-                                      ? numberAt(task, key)
-                                      : numberAt(objectAt(task, "pruned"), key);
-            if (std::isfinite(pruned))
-                data.quality.push_back({name + " " + key, numberAt(dense, key), pruned, note});
+}
+
+/// Of the newest measurement that can be read.
+void readTasks(const std::filesystem::path& run, ReportData& data) {
+    for (const auto& path : measurementFiles(run, "tasks")) {
+        try {
+            const auto measured = readTaskMeasurement(path);
+            const auto points = [](double low, double high) {
+                return std::isfinite(low) && std::isfinite(high)
+                           ? "; difference " + formatNumber(low * 100, 2) + " to " +
+                                 formatNumber(high * 100, 2) + " points (95 %)"
+                           : std::string();
+            };
+            for (const auto& task : measured.tasks) {
+                const auto note = std::to_string(task.items) + " items, higher is better";
+                data.quality.push_back(
+                    {task.name + " acc", task.dense, task.pruned, note + points(task.low, task.high)});
+                if (std::isfinite(task.prunedNormalised))
+                    data.quality.push_back(
+                        {task.name + " acc_norm", task.denseNormalised, task.prunedNormalised, note});
+            }
+            if (measured.tasks.size() > 1)
+                data.quality.push_back({"mean acc", measured.dense, measured.pruned,
+                                        "of " + std::to_string(measured.tasks.size()) +
+                                            " tasks, higher is better" +
+                                            points(measured.low, measured.high)});
+            return;
+        } catch (const Error&) {
+            // An older one may do.
         }
     }
 }
@@ -319,6 +336,7 @@ ReportData collectReport(const std::filesystem::path& run) {
     const Progress progress = readCurves(run / "events.jsonl", data.curves);
     readQuality(result, data);
     readMatrices(run, result, data);
+    readTasks(run, data);
     readBench(run, data);
 
     const Json& seconds = objectAt(result, "seconds");

@@ -64,12 +64,17 @@ Json readObject(const fs::path& file) {
 
 template <typename Row>
 void readInterval(const Json& json, Row& row) {
-    row.speedup = number(json, "speedup");
-    row.limit = number(json, "limit");
     const auto found = json.find("ci95");
     if (found == json.end() || !found->is_array() || found->size() != 2) return;
     if ((*found)[0].is_number()) row.low = (*found)[0].template get<double>();
     if ((*found)[1].is_number()) row.high = (*found)[1].template get<double>();
+}
+
+template <typename Row>
+void readSpeedup(const Json& json, Row& row) {
+    row.speedup = number(json, "speedup");
+    row.limit = number(json, "limit");
+    readInterval(json, row);
 }
 
 SpeedRow speedRow(const Json& json, const fs::path& file) {
@@ -88,8 +93,47 @@ SpeedRow speedRow(const Json& json, const fs::path& file) {
     row.torchUs = number(json, "torch_us");
     row.sparseUs = number(json, "sparse_us");
     row.efficiency = number(json, "efficiency");
-    readInterval(json, row);
+    readSpeedup(json, row);
     return row;
+}
+
+/// The member where it is an object, else an empty one.
+const Json& member(const Json& object, const std::string& key) {
+    static const Json kNothing = Json::object();
+    if (!object.is_object()) return kNothing;
+    const auto found = object.find(key);
+    return found != object.end() && found->is_object() ? *found : kNothing;
+}
+
+template <typename Row>
+void readDifference(const Json& json, Row& row) {
+    row.difference = number(json, "difference");
+    readInterval(json, row);
+}
+
+std::vector<std::int64_t> indices(const Json& object, const char* key) {
+    std::vector<std::int64_t> list;
+    if (const auto found = object.find(key); found != object.end() && found->is_array())
+        for (const auto& index : *found)
+            if (index.is_number_integer()) list.push_back(index.get<std::int64_t>());
+    return list;
+}
+
+TaskAccuracy taskAccuracy(const std::string& name, const Json& pruned, const Json& dense,
+                          const Json& compared) {
+    TaskAccuracy task;
+    task.name = name;
+    task.items = whole(pruned, "n");
+    task.pruned = number(pruned, "acc");
+    task.prunedError = number(pruned, "acc_stderr");
+    task.prunedNormalised = number(pruned, "acc_norm");
+    task.dense = number(dense, "acc");
+    task.denseNormalised = number(dense, "acc_norm");
+    const auto& accuracy = member(compared, "acc");
+    readDifference(accuracy, task);
+    task.won = indices(accuracy, "won");
+    task.lost = indices(accuracy, "lost");
+    return task;
 }
 
 DecodeSpeed decodeSpeed(const Json& json) {
@@ -99,7 +143,7 @@ DecodeSpeed decodeSpeed(const Json& json) {
     speed.sparseTokens = number(json, "sparse_tokens_per_second");
     speed.denseBytes = number(json, "dense_bytes_per_token");
     speed.sparseBytes = number(json, "sparse_bytes_per_token");
-    readInterval(json, speed);
+    readSpeedup(json, speed);
     return speed;
 }
 
@@ -167,6 +211,31 @@ QualityMeasurement readQuality(const fs::path& file) {
     if (const auto* dense = read("dense")) quality.dense = number(*dense, "value");
     if (!std::isfinite(quality.pruned)) throwCorrupt("the measurement has no perplexity", file);
     return quality;
+}
+
+TaskMeasurement readTaskMeasurement(const fs::path& file) {
+    const auto json = readObject(file);
+    TaskMeasurement measurement;
+    measurement.file = file;
+    measurement.time = timeOf(json, file);
+    measurement.limit = whole(json, "limit");
+    const auto& dense = member(member(json, "dense"), "tasks");
+    const auto& comparison = member(json, "comparison");
+    double pruned = 0, unpruned = 0;
+    for (const auto& [name, task] : member(json, "tasks").items()) {
+        measurement.tasks.push_back(
+            taskAccuracy(name, task, member(dense, name), member(member(comparison, "tasks"), name)));
+        const auto& own = measurement.tasks.back();
+        if (!std::isfinite(own.pruned)) throwCorrupt("the task " + name + " has no accuracy", file);
+        pruned += own.pruned;
+        unpruned += own.dense;
+    }
+    if (measurement.tasks.empty()) throwCorrupt("the measurement has no task", file);
+    const auto count = static_cast<double>(measurement.tasks.size());
+    measurement.pruned = pruned / count;
+    measurement.dense = unpruned / count;
+    readDifference(member(comparison, "mean"), measurement);
+    return measurement;
 }
 
 }  // namespace tessera

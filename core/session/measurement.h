@@ -54,9 +54,31 @@ struct QualityMeasurement {
     std::int64_t window = 0, windows = 0;
 };
 
+/// Accuracy on one zero-shot task, dense beside pruned where both were measured. Shares of 1.
+struct TaskAccuracy {
+    static constexpr double kNone = SpeedRow::kNone;
+    std::string name;
+    std::int64_t items = 0;
+    double pruned = kNone, prunedError = kNone, dense = kNone;  ///< acc, its standard error
+    double prunedNormalised = kNone, denseNormalised = kNone;   ///< acc_norm, of tasks that have it
+    double difference = kNone, low = kNone, high = kNone;       ///< pruned - dense, with its 95 % interval
+    std::vector<std::int64_t> won, lost;  ///< items that only the pruned, only the dense model has right
+};
+
+/// What `eval --task` of a run found.
+struct TaskMeasurement {
+    std::filesystem::path file;
+    std::string time;
+    std::int64_t limit = 0;  ///< the first items of each task; 0: all
+    std::vector<TaskAccuracy> tasks;
+    double pruned = SpeedRow::kNone, dense = SpeedRow::kNone;  ///< means of the tasks' acc
+    double difference = SpeedRow::kNone, low = SpeedRow::kNone, high = SpeedRow::kNone;
+};
+
 /// Throw Error{Corrupt} naming the file and what is wrong with it; Error{Io, NotFound} where it cannot be
 /// read.
 SpeedMeasurement readSpeed(const std::filesystem::path& file);
 QualityMeasurement readQuality(const std::filesystem::path& file);
+TaskMeasurement readTaskMeasurement(const std::filesystem::path& file);
 
 }  // namespace tessera

@@ -61,6 +61,15 @@ Json sequence(std::vector<Json> stages) {
     return {{"type", "Sequence"}, {"pretokenizers", std::move(stages)}};
 }
 
+/// Without what changes no id: how offsets into the text are told.
+Json withoutOffsets(Json stage) {
+    if (!stage.is_object()) return stage;
+    stage.erase("trim_offsets");
+    if (const auto stages = stage.find("pretokenizers"); stages != stage.end() && stages->is_array())
+        for (auto& each : *stages) each = withoutOffsets(each);
+    return stage;
+}
+
 struct Kind {
     std::vector<const char*> names;
     GgufPreTokenizer means;
@@ -116,6 +125,17 @@ GgufPreTokenizer ggufPreTokenizer(const std::string& name, const std::string& wh
                 "the tokenizer cuts text the way '" + name + "' does, which is not known; known are " + known,
                 where + ": tokenizer.ggml.pre",
                 {{"use the model's Hugging Face folder with its tokenizer.json", "model", ""}});
+}
+
+std::string ggufPreTokenizerName(const Json& preTokenizer, bool ignoreMerges) {
+    const auto cuts = withoutOffsets(preTokenizer);
+    for (const auto& kind : kinds()) {
+        if (withoutOffsets(kind.means.preTokenizer) != cuts || kind.means.ignoreMerges != ignoreMerges)
+            continue;
+        // "default" is what is written where nothing is known.
+        return kind.names[kind.names.size() > 1 && std::string(kind.names[0]) == "default" ? 1 : 0];
+    }
+    return {};
 }
 
 }  // namespace tessera

@@ -16,4 +16,7 @@ struct GgufPreTokenizer {
 /// Throws Error{UnsupportedVersion} with the names that are known.
 GgufPreTokenizer ggufPreTokenizer(const std::string& name, const std::string& where);
 
+/// The name of what cuts text so and treats merges so; empty: there is none.
+std::string ggufPreTokenizerName(const Json& preTokenizer, bool ignoreMerges);
+
 }  // namespace tessera

@@ -31,6 +31,9 @@ class PipelineTokenizer : public Tokenizer {
     bool addsEos() const override { return m_definition.addsEos; }
     Json toTokenizerJson() const override { return tokenizerJsonOf(m_definition); }
     Json toTokenizerConfig() const override { return tokenizerConfigOf(m_definition); }
+    void writeGguf(std::int64_t vocabulary, GgufWriter& writer) const override {
+        writeGgufTokenizer(m_definition, vocabulary, writer);
+    }
 
   private:
     void readTokens(const std::string& where);

@@ -13,6 +13,7 @@
 namespace tessera {
 
 class GgufFile;
+class GgufWriter;
 class ModelFiles;
 
 /// Text to token ids and back, the same ids as the `tokenizers` and `sentencepiece` libraries make: BPE of
@@ -39,6 +40,9 @@ class Tokenizer {
     /// As a tokenizer.json and tokenizer_config.json that `transformers` opens and that encode the same.
     virtual Json toTokenizerJson() const = 0;
     virtual Json toTokenizerConfig() const = 0;
+    /// As the tokenizer of a GGUF whose model has `vocabulary` rows in its embedding. A BPE of bytes only:
+    /// throws Error{UnsupportedVersion} for one that cuts text in a way that llama.cpp has no name for.
+    virtual void writeGguf(std::int64_t vocabulary, GgufWriter& writer) const = 0;
 };
 
 /// Each throws Error naming the file and the field. What would change ids and is not known is refused by
@@ -48,6 +52,8 @@ std::shared_ptr<const Tokenizer> loadTokenizerJson(const std::filesystem::path& 
 /// SentencePiece itself leaves to others; what follows one is encoded as a text of its own.
 std::shared_ptr<const Tokenizer> loadSentencePiece(const std::filesystem::path& tokenizerModel);
 std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file);
+/// The tokenizer that a GGUF holds, key by key into another one.
+void copyGgufTokenizer(const GgufFile& file, GgufWriter& writer);
 std::shared_ptr<const Tokenizer> loadTokenizer(const ModelFiles& model);
 /// `path` is a bare tokenizer.json, a tokenizer.model, a .gguf (of a vocabulary alone, too), or a folder with
 /// one of the first two.

@@ -10,6 +10,8 @@
 
 namespace tessera {
 
+class GgufWriter;
+
 /// A token that is cut out of a text before anything else is done to it.
 struct AddedToken {
     std::int32_t id = 0;
@@ -64,5 +66,7 @@ void readSpecialTokens(const std::string& where, TokenizerDefinition& definition
 /// As a tokenizer.json and a tokenizer_config.json that `transformers` opens and that encode the same.
 Json tokenizerJsonOf(const TokenizerDefinition& definition);
 Json tokenizerConfigOf(const TokenizerDefinition& definition);
+/// As a GGUF's metadata for a model of so many tokens; see Tokenizer::writeGguf.
+void writeGgufTokenizer(const TokenizerDefinition& definition, std::int64_t vocabulary, GgufWriter& writer);
 
 }  // namespace tessera

@@ -77,6 +77,10 @@ class TasksTest : public QObject {
         const auto own = outcome({"tasks", "compare", m_run});
         QVERIFY2(own.status == 0, own.errors.c_str());
         QCOMPARE(own.document["tasks"]["piqa"].dump(), two.document["tasks"]["piqa"].dump());
+        // It was kept with the results.
+        const auto kept = readJsonFile(measurementFiles(m_run.toStdString(), "tasks")[0]);
+        QCOMPARE(kept["comparison"]["tasks"].dump(), own.document["tasks"].dump());
+        QCOMPARE(kept["comparison"]["mean"].dump(), own.document["mean"].dump());
         QVERIFY(own.document["tasks"].contains("lambada_openai"));
     }
 
@@ -94,6 +98,35 @@ class TasksTest : public QObject {
         const auto got = outcome({"tasks", "list"});
         QCOMPARE(got.status, 0);
         QCOMPARE(got.document["tasks"].size(), std::size_t(10));
+    }
+
+    void listOfAFolder() {
+        const auto got = outcome({"tasks", "list", TESSERA_SOURCE_DIR "/tests/data/tasks"});
+        QVERIFY2(got.status == 0, got.errors.c_str());
+        QCOMPARE(got.document["tasks"].size(), std::size_t(10));
+        for (const auto& found : got.document["tasks"]) {
+            QVERIFY2(found.contains("items"), found.dump().c_str());
+            // What is found is what `eval --task` takes.
+            const auto name = QString::fromStdString(found["name"].get<std::string>());
+            QVERIFY(found["items"].get<int>() > 0);
+            QVERIFY(found["path"].get<std::string>().find(name.toStdString()) != std::string::npos);
+        }
+        // Folders as their authors call them, a file that only one task has, and one that cannot be read.
+        const auto folder = m_scratch / "tasks";
+        const auto data = std::filesystem::path(TESSERA_SOURCE_DIR "/tests/data/tasks");
+        std::filesystem::create_directories(folder / "PIQA");
+        std::filesystem::copy(data / "arc_easy", folder / "ARC-Easy");
+        for (const auto& file : std::filesystem::directory_iterator(data / "hellaswag"))
+            std::filesystem::copy(file.path(), folder / file.path().filename());
+        const auto few = outcome({"tasks", "list", QString::fromStdString(folder.string())});
+        QVERIFY2(few.status == 0, few.errors.c_str());
+        QCOMPARE(few.document["tasks"].size(), std::size_t(3));
+        QVERIFY(few.document["tasks"][0].contains("problem"));
+        QCOMPARE(few.document["tasks"][1]["name"].get<std::string>(), std::string("arc_easy"));
+        QCOMPARE(few.document["tasks"][2]["name"].get<std::string>(), std::string("hellaswag"));
+        const auto nowhere = outcome({"tasks", "list", "/nowhere"});
+        QVERIFY(nowhere.status != 0);
+        QVERIFY2(nowhere.errors.find("/nowhere") != std::string::npos, nowhere.errors.c_str());
     }
 
     void badInput_data() {

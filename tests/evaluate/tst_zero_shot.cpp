@@ -122,13 +122,17 @@ class TestZeroShot : public QObject {
             for (const std::int64_t batch : {1, 4096}) {
                 ZeroShotRequest zeroShot;
                 zeroShot.batchTokens = batch;
-                std::size_t told = 0;
-                zeroShot.progress = [&](std::size_t done, std::size_t items) {
+                std::size_t told = 0, correct = 0;
+                zeroShot.progress = [&](std::size_t done, std::size_t items, std::size_t right) {
                     QVERIFY(done > told && done <= items);
+                    QVERIFY(right >= correct && right <= done);
                     told = done;
+                    correct = right;
                 };
                 const auto scores = scoreTask(decoder, *tokenizer, task, zeroShot);
                 QCOMPARE(told, task.items.size());
+                const auto accuracy = taskResult(task, scores)["acc"].get<double>();
+                QCOMPARE(double(correct), std::round(accuracy * double(task.items.size())));
                 std::size_t at = 0;
                 for (const auto& part :
                      name == "mmlu" ? std::vector<std::string>{"mmlu/anatomy", "mmlu/high_school_physics"}

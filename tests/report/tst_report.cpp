@@ -1,6 +1,7 @@
 #include <QTemporaryDir>
 #include <QXmlStreamReader>
 #include <QtTest>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -308,6 +309,11 @@ void TestReport::collectsARun() {
               R"({"machine":{},"rows":[{"kernel":"bitmap-50","shape":[64,128],"batch":1,
         "dense_us":4,"torch_us":5,"sparse_us":2,"speedup":2,"ci95":[1.9,2.1],"limit":3,"efficiency":0.66}],
         "end_to_end":{"dense_tokens_per_second":10,"sparse_tokens_per_second":15,"speedup":1.5}})");
+    writeText(run / "result-tasks-2026-01-31T120000Z.json",
+              R"({"tasks":{"piqa":{"acc":0.5,"n":200},"boolq":{"acc":0.25,"n":100}},
+        "dense":{"tasks":{"piqa":{"acc":0.625,"n":200},"boolq":{"acc":0.5,"n":100}}},
+        "comparison":{"tasks":{"piqa":{"acc":{"difference":-0.125,"ci95":[-0.25,-0.015625]}}}}})");
+    writeText(run / "result-tasks-2026-02-01T120000Z.json", R"({"tasks":7})");
     MaskSet masks;
     PackedMask mask(64, 128);
     for (int i = 0; i < 64 * 128; ++i)
@@ -322,6 +328,15 @@ void TestReport::collectsARun() {
     QCOMPARE(data.totalSeconds.value(), 10.0);
     QCOMPARE(data.matrices.size(), std::size_t(1));
     QCOMPARE(data.matrices[0].tileDensity, (std::vector<float>{1, 0}));
+    // The newest measurement of tasks that can be read: two tasks and their mean, behind the perplexity.
+    QCOMPARE(data.quality.size(), std::size_t(4));
+    const auto piqa = std::find_if(data.quality.begin(), data.quality.end(),
+                                   [](const auto& row) { return row.measure == "piqa acc"; });
+    QVERIFY(piqa != data.quality.end());
+    QCOMPARE(piqa->dense, 0.625);
+    QCOMPARE(piqa->pruned, 0.5);
+    QVERIFY2(piqa->note.find("−25 to −1.6 points") != std::string::npos, piqa->note.c_str());
+    QCOMPARE(data.quality.back().pruned, 0.375);
     QCOMPARE(data.speed.size(), std::size_t(1));
     QCOMPARE(data.speed[0].kernel, std::string("bitmap-50"));
     QCOMPARE(data.speed[0].interval, std::string("1.9–2.1"));

@@ -41,6 +41,38 @@ class MeasurementTest : public QObject {
         QVERIFY(measurementFiles(m_scratch / "nowhere", "bench").empty());
     }
 
+    void tasksAreRead() {
+        const auto file = write("result-tasks-2026-01-31T120304Z.json", R"({
+            "limit": 200,
+            "tasks": {"piqa": {"acc":0.5,"acc_stderr":0.1,"acc_norm":0.75,"n":4},
+                      "boolq": {"acc":0.25,"n":8}},
+            "dense": {"tasks": {"piqa": {"acc":0.75,"acc_norm":1,"n":4}, "boolq": {"acc":0.5,"n":8}}},
+            "comparison": {"tasks": {"piqa": {"acc": {"difference":-0.25,"ci95":[-0.5,0.1],"won":[2],"lost":[0,3]}}},
+                           "mean": {"difference":-0.25,"ci95":[-0.4,-0.1]}}})");
+        const auto found = readTaskMeasurement(file);
+        QCOMPARE(found.time, std::string("2026-01-31T12:03:04Z"));
+        QCOMPARE(found.limit, std::int64_t(200));
+        QCOMPARE(found.tasks.size(), std::size_t(2));
+        const auto& piqa = found.tasks[1].name == "piqa" ? found.tasks[1] : found.tasks[0];
+        const auto& boolq = found.tasks[1].name == "piqa" ? found.tasks[0] : found.tasks[1];
+        QCOMPARE(piqa.pruned, 0.5);
+        QCOMPARE(piqa.dense, 0.75);
+        QCOMPARE(piqa.prunedNormalised, 0.75);
+        QCOMPARE(piqa.high, 0.1);
+        QCOMPARE(piqa.lost, (std::vector<std::int64_t>{0, 3}));
+        QVERIFY(std::isnan(boolq.difference) && std::isnan(boolq.prunedError));
+        QCOMPARE(found.pruned, 0.375);
+        QCOMPARE(found.dense, 0.625);
+        QCOMPARE(found.low, -0.4);
+        // Without the dense model its numbers are not known, rather than none.
+        const auto alone =
+            readTaskMeasurement(write("alone.json", R"({"tasks":{"piqa":{"acc":0.5,"n":4}}})"));
+        QVERIFY(std::isnan(alone.dense) && std::isnan(alone.tasks[0].dense));
+        for (const char* wrong :
+             {R"({"tasks":{}})", R"({"tasks":{"piqa":{"n":4}}})", R"({"tasks":3})", "[]", "{"})
+            QVERIFY_EXCEPTION_THROWN(readTaskMeasurement(write("wrong.json", wrong)), Error);
+    }
+
     void speedIsRead() {
         const auto file = write("result-bench-2026-01-31T120304Z.json", R"({
             "machine": {"cpu": "A", "system": "S", "kernels": "K"}, "note": "N",

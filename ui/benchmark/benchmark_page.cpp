@@ -13,6 +13,7 @@
 
 #include "core/base/system_info.h"
 #include "core/session/experiment_spec.h"
+#include "ui/benchmark/accuracy_card.h"
 #include "ui/benchmark/result_cards.h"
 #include "ui/benchmark/speed_tables.h"
 #include "ui/benchmark/task_row.h"
@@ -102,6 +103,8 @@ BenchmarkPage::BenchmarkPage(Workspace& workspace, QWidget* parent) : Page(works
     m_export = new ExportCard(content);
     m_quality = new QualityCard(content);
     column->addLayout(m_cards);
+    m_accuracy = new AccuracyCard(content);
+    column->addWidget(m_accuracy);
     column->addStretch();
     m_scroll->setWidget(content);
     m_stack->addWidget(m_scroll);
@@ -131,6 +134,7 @@ BenchmarkPage::BenchmarkPage(Workspace& workspace, QWidget* parent) : Page(works
     };
     connect(m_report, &ReportCard::made, this, again);
     connect(m_quality, &QualityCard::measured, this, again);
+    connect(m_accuracy, &AccuracyCard::measured, this, again);
     arrange();
     runChanged();
 }
@@ -264,6 +268,8 @@ void BenchmarkPage::makeActions() {
                       [this] { m_report->make(true); });
     m_exportAction = add("model.export", tr("Export the pruned model"), "Ctrl+Shift+X", "file-export",
                          [this] { m_export->make(); });
+    m_accuracyAction = add("benchmark.accuracy", tr("Measure accuracy on the chosen tasks"), "Ctrl+Shift+A",
+                           "circle-check", [this] { m_accuracy->measure(); });
 }
 
 bool BenchmarkPage::settled() const {
@@ -299,6 +305,7 @@ void BenchmarkPage::showRun() {
     const bool any = m_run && !m_run->path().empty() && m_run->problem().isEmpty();
     m_measureAction->setEnabled(finished && !m_task->busy());
     m_exportAction->setEnabled(finished);
+    m_accuracyAction->setEnabled(finished);
     m_htmlAction->setEnabled(any);
     m_pdfAction->setEnabled(any);
     m_stack->setCurrentIndex(any ? 1 : 0);
@@ -327,6 +334,8 @@ void BenchmarkPage::showRun() {
     m_report->setRun(card, finished);
     m_export->setRun(card);
     m_quality->setRun(card);
+    m_accuracy->setRun(card);
+    m_accuracy->setVisible(finished);
     m_speedCard->setVisible(finished);
     m_export->setVisible(finished);
     m_quality->setVisible(finished);
@@ -446,6 +455,7 @@ void BenchmarkPage::showMeasurements() {
         m_problems->tell(Banner::Kind::Warning, m_found.problems.mid(0, 3).join(QLatin1Char(' ')));
     m_report->setFound(m_found);
     m_quality->setFound(m_found);
+    m_accuracy->setFound(m_found);
     chosen();
 }
 
@@ -487,6 +497,7 @@ void BenchmarkPage::startMeasuring() {
 
 void BenchmarkPage::showEvent(QShowEvent* event) {
     Page::showEvent(event);
+    m_accuracy->lookOnce();
     if (m_run) m_reader.read(m_run->path());
 }
 

@@ -15,6 +15,7 @@ class QStackedLayout;
 
 namespace tessera::ui {
 
+class AccuracyCard;
 class Banner;
 class Card;
 class DecodeModel;
@@ -29,7 +30,7 @@ class TaskRow;
 class WholeTable;
 
 /// What the current run is worth: the verdict in words, measured speed, the report, the export, perplexity on
-/// other texts.
+/// other texts, accuracy on tasks.
 class BenchmarkPage : public Page {
     Q_OBJECT
   public:
@@ -83,8 +84,9 @@ class BenchmarkPage : public Page {
     ReportCard* m_report;
     ExportCard* m_export;
     QualityCard* m_quality;
+    AccuracyCard* m_accuracy;
     QGridLayout* m_cards;
-    QAction *m_measureAction, *m_htmlAction, *m_pdfAction, *m_exportAction;
+    QAction *m_measureAction, *m_htmlAction, *m_pdfAction, *m_exportAction, *m_accuracyAction;
     int m_columns = 0;
     bool m_finished = false;
 };

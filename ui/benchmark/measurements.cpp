@@ -24,6 +24,7 @@ Measurements readMeasurements(const fs::path& run) {
     };
     take("bench", found.speed, readSpeed);
     take("eval", found.quality, readQuality);
+    take("tasks", found.accuracy, readTaskMeasurement);
     std::error_code none;
     found.html = fs::is_regular_file(reportPath(run, false), none);
     found.pdf = fs::is_regular_file(reportPath(run, true), none);

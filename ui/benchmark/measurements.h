@@ -14,6 +14,7 @@ namespace tessera::ui {
 struct Measurements {
     std::vector<SpeedMeasurement> speed;
     std::vector<QualityMeasurement> quality;
+    std::vector<TaskMeasurement> accuracy;
     QStringList problems;  ///< a sentence for each file that cannot be read
     bool html = false, pdf = false;
 };

@@ -26,6 +26,12 @@ namespace {
 const QString kFolderKey = QStringLiteral("benchmark/exportFolder");
 constexpr int kShown = 4;  ///< measurements of quality
 
+QString text(const fs::path& path) {
+    return QString::fromStdString(path.string());
+}
+
+}  // namespace
+
 QVBoxLayout* cardColumn(Card* card, const QString& title) {
     auto* column = new QVBoxLayout(card);
     column->setContentsMargins(kGap * 2, kGap * 2, kGap * 2, kGap * 2);
@@ -34,19 +40,13 @@ QVBoxLayout* cardColumn(Card* card, const QString& title) {
     return column;
 }
 
-QToolButton* chooser(const QString& name, QWidget* parent) {
+QToolButton* chooserButton(const QString& name, QWidget* parent) {
     auto* button = new QToolButton(parent);
     button->setIcon(themedIcon(QStringLiteral("folder-open")));
     button->setToolTip(name);
     button->setAccessibleName(name);
     return button;
 }
-
-QString text(const fs::path& path) {
-    return QString::fromStdString(path.string());
-}
-
-}  // namespace
 
 ReportCard::ReportCard(QWidget* parent) : Card(parent) {
     auto* column = cardColumn(this, tr("Report"));
@@ -128,7 +128,7 @@ ExportCard::ExportCard(QWidget* parent) : Card(parent) {
             .value(kFolderKey, QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation))
             .toString());
     row->addWidget(m_folder, 1);
-    auto* choose = chooser(tr("Choose a folder"), this);
+    auto* choose = chooserButton(tr("Choose a folder"), this);
     row->addWidget(choose);
     column->addLayout(row);
     auto* last = new QHBoxLayout;
@@ -213,7 +213,7 @@ QualityCard::QualityCard(QWidget* parent) : Card(parent) {
     m_file->setAccessibleName(tr("Text file"));
     m_file->setClearButtonEnabled(true);
     row->addWidget(m_file, 1);
-    auto* choose = chooser(tr("Choose a text file"), this);
+    auto* choose = chooserButton(tr("Choose a text file"), this);
     row->addWidget(choose);
     m_column->addLayout(row);
     auto* last = new QHBoxLayout;

@@ -7,6 +7,7 @@
 
 class QComboBox;
 class QLineEdit;
+class QToolButton;
 
 namespace tessera::ui {
 
@@ -19,6 +20,10 @@ struct CardRun {
     QString name, dtype;
     std::int64_t window = 0, windows = 0;  ///< of the run's own perplexity; 0: not measured
 };
+
+/// A card's column with its title; and a button that opens a file dialog.
+QVBoxLayout* cardColumn(Card* card, const QString& title);
+QToolButton* chooserButton(const QString& name, QWidget* parent);
 
 /// The report as a page and on paper, made with a click each.
 class ReportCard : public Card {

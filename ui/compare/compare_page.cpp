@@ -21,6 +21,7 @@
 #include "ui/compare/difference_views.h"
 #include "ui/compare/pareto_view.h"
 #include "ui/compare/runs_table.h"
+#include "ui/compare/tasks_view.h"
 #include "ui/theme/icons.h"
 #include "ui/widgets/basics.h"
 #include "ui/workspace/actions.h"
@@ -58,6 +59,7 @@ ComparePage::ComparePage(Workspace& workspace, QWidget* parent)
     m_pareto = new ParetoView(m_model, m_selection, content);
     m_settings = new SettingsView(m_model, m_selection, content);
     m_densities = new DensityView(m_model, m_selection, content);
+    m_tasks = new TasksView(m_model, m_selection, content);
     m_below = new QSplitter(Qt::Horizontal, content);
     m_below->setChildrenCollapsible(false);
     m_below->setHandleWidth(kGap * 2);
@@ -203,7 +205,7 @@ QWidget* ComparePage::firstFocus() {
 }
 
 bool ComparePage::settled() const {
-    return workspace().runs().loaded() && !m_taking && !m_readingSpeeds && m_curves->settled();
+    return workspace().runs().loaded() && !m_taking && !m_reading && m_curves->settled();
 }
 
 void ComparePage::takeRuns() {
@@ -251,36 +253,43 @@ void ComparePage::takeSlice() {
     m_densities->runsChanged();
     showSettings();
     showState();
-    readSpeeds();
+    readMeasurements();
 }
 
-void ComparePage::readSpeeds() {
-    if (m_readingSpeeds) {
-        m_speedsAgain = true;
+void ComparePage::readMeasurements() {
+    if (m_reading) {
+        m_readAgain = true;
         return;
     }
     QStringList ids;
     for (const auto& run : m_model.runs()) ids << run->id;
-    m_readingSpeeds = true;
-    m_speedsAgain = false;
+    m_reading = true;
+    m_readAgain = false;
     m_pool.start([this, ids] {
         std::map<QString, SpeedMeasurement> speeds;
-        for (const auto& id : ids)
-            for (const auto& file : measurementFiles(id.toStdString(), "bench")) {
+        std::map<QString, TaskMeasurement> tasks;
+        // Of a damaged one the Benchmark page says so; the one before it may do.
+        const auto newest = [](const QString& id, const char* what, auto read, auto& found) {
+            for (const auto& file : measurementFiles(id.toStdString(), what)) {
                 try {
-                    speeds[id] = readSpeed(file);
-                    break;
+                    found[id] = read(file);
+                    return;
                 } catch (const Error&) {
-                    // A damaged one; the Benchmark page says so. The one before it may do.
                 }
             }
+        };
+        for (const auto& id : ids) {
+            newest(id, "bench", readSpeed, speeds);
+            newest(id, "tasks", readTaskMeasurement, tasks);
+        }
         // The pool is waited for before this object goes.
         QMetaObject::invokeMethod(
             this,
-            [this, speeds = std::move(speeds)]() mutable {
-                m_readingSpeeds = false;
+            [this, speeds = std::move(speeds), tasks = std::move(tasks)]() mutable {
+                m_reading = false;
                 m_pareto->setSpeeds(std::move(speeds));
-                if (m_speedsAgain) readSpeeds();
+                m_tasks->setMeasurements(std::move(tasks));
+                if (m_readAgain) readMeasurements();
             },
             Qt::QueuedConnection);
     });
@@ -365,6 +374,7 @@ void ComparePage::arrange() {
     place(second, m_pareto, tr("Quality against cost"));
     place(m_left, m_settings, tr("Settings that differ"));
     place(second, m_densities, tr("Where weights are kept"));
+    place(second, m_tasks, tr("Accuracy on tasks"));
     m_right->parentWidget()->setVisible(wide);
     if (const int at = m_left->indexOf(const_cast<QWidget*>(shown)); at >= 0) m_left->setCurrentIndex(at);
 }
@@ -380,8 +390,8 @@ void ComparePage::split() {
 void ComparePage::showEvent(QShowEvent* event) {
     Page::showEvent(event);
     for (auto* action : m_actions) action->setEnabled(true);
-    // Speeds measured meanwhile: they change no file that the library looks at.
-    if (!m_model.runs().empty()) readSpeeds();
+    // Measured meanwhile: they change no file that the library looks at.
+    if (!m_model.runs().empty()) readMeasurements();
 }
 
 void ComparePage::hideEvent(QHideEvent* event) {

@@ -24,6 +24,7 @@ class EmptyState;
 class ParetoView;
 class RunsTable;
 class SettingsView;
+class TasksView;
 
 /// All runs of the library held against a baseline: the dense model, or one that is pinned.
 class ComparePage : public Page {
@@ -49,7 +50,7 @@ class ComparePage : public Page {
     void makeActions();
     void takeRuns();
     void takeSlice();
-    void readSpeeds();
+    void readMeasurements();
     void showSettings();
     void showState();
     void arrange();
@@ -70,13 +71,14 @@ class ComparePage : public Page {
     ParetoView* m_pareto;
     SettingsView* m_settings;
     DensityView* m_densities;
+    TasksView* m_tasks;
     QList<QAction*> m_actions;
     bool m_wide = false, m_arranged = false, m_splitByHand = false;
 
     /// Runs of the library that are not taken apart yet, in slices of less than a frame.
     RunList m_taken;
     std::size_t m_next = 0;
-    bool m_taking = false, m_readingSpeeds = false, m_speedsAgain = false;
+    bool m_taking = false, m_reading = false, m_readAgain = false;
     QThreadPool m_pool;
 };
 

@@ -43,6 +43,37 @@ QColor mixed(const QColor& over, const QColor& under, double share) {
 
 }  // namespace
 
+QTableView* runColumnsTable(const QString& name, QWidget* parent) {
+    auto* table = plainTable(name, parent);
+    auto* header = table->horizontalHeader();
+    header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    header->setStretchLastSection(true);
+    const int side = parent->fontMetrics().height();
+    header->setIconSize({side * 3 / 2, side});
+    table->verticalHeader()->setDefaultSectionSize(side + kGap + 4);
+    table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+    QObject::connect(&Theme::instance(), &Theme::changed, header, qOverload<>(&QWidget::update));
+    return table;
+}
+
+QVariant runHeader(const RunsModel& model, const RunSelection& selection, const QString& id, int role) {
+    const auto* run = model.find(id);
+    if (role == Qt::DisplayRole) return run ? run->name : QString();
+    if (role == Qt::ToolTipRole) return id;
+    if (role == Qt::TextAlignmentRole) return int(Qt::AlignLeft | Qt::AlignVCenter);
+    if (role == Qt::DecorationRole) return runSignIcon(selection.slot(id));
+    return {};
+}
+
+void fitRunColumns(QTableView* table) {
+    const int character = table->fontMetrics().averageCharWidth();
+    for (int i = 0; i < table->model()->columnCount(); ++i) {
+        const int least = std::max(table->horizontalHeader()->sectionSizeHint(i), character * 14);
+        table->resizeColumnToContents(i);
+        table->setColumnWidth(i, std::clamp(table->columnWidth(i) + 2 * kGap, least, character * 40));
+    }
+}
+
 class SettingsView::Model : public QAbstractTableModel {
   public:
     explicit Model(SettingsView& view) : QAbstractTableModel(&view), m_view(view) {}
@@ -67,12 +98,7 @@ class SettingsView::Model : public QAbstractTableModel {
     QVariant headerData(int section, Qt::Orientation orientation, int role) const override {
         if (orientation == Qt::Vertical)
             return role == Qt::DisplayRole ? QVariant(m_rows[std::size_t(section)].name) : QVariant();
-        const auto* run = m_view.m_model.find(m_runs[section]);
-        if (role == Qt::DisplayRole) return run ? run->name : QString();
-        if (role == Qt::ToolTipRole) return m_runs[section];
-        if (role == Qt::TextAlignmentRole) return int(Qt::AlignLeft | Qt::AlignVCenter);
-        if (role == Qt::DecorationRole) return runSignIcon(m_view.m_selection.slot(m_runs[section]));
-        return {};
+        return runHeader(m_view.m_model, m_view.m_selection, m_runs[section], role);
     }
 
   private:
@@ -88,17 +114,10 @@ SettingsView::SettingsView(RunsModel& model, RunSelection& selection, QWidget* p
     column->setSpacing(kGap);
     m_note = muted({}, this);
     m_rows = new Model(*this);
-    m_table = plainTable(tr("Settings that differ"), this);
+    m_table = runColumnsTable(tr("Settings that differ"), this);
     m_table->setModel(m_rows);
-    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    m_table->horizontalHeader()->setStretchLastSection(true);
-    const int side = fontMetrics().height();
-    m_table->horizontalHeader()->setIconSize({side * 3 / 2, side});
-    m_table->verticalHeader()->setDefaultSectionSize(side + kGap + 4);
-    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     column->addWidget(m_note);
     column->addWidget(m_table, 1);
-    connect(&Theme::instance(), &Theme::changed, m_table->horizontalHeader(), qOverload<>(&QWidget::update));
 }
 
 void SettingsView::show(const QStringList& runs, const std::vector<RunSettings>& settings) {
@@ -110,13 +129,7 @@ void SettingsView::show(const QStringList& runs, const std::vector<RunSettings>&
             : tr("Only what differs. An option that one method alone has is shown where it was set."));
     m_table->setVisible(!rows.empty());
     m_rows->set(runs, std::move(rows));
-    for (int i = 0; i < runs.size(); ++i) {
-        const int hint = std::max(m_table->horizontalHeader()->sectionSizeHint(i),
-                                  m_table->fontMetrics().averageCharWidth() * 14);
-        m_table->resizeColumnToContents(i);
-        m_table->setColumnWidth(i, std::clamp(m_table->columnWidth(i) + 2 * kGap, hint,
-                                              m_table->fontMetrics().averageCharWidth() * 40));
-    }
+    fitRunColumns(m_table);
 }
 
 namespace {

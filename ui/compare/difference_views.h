@@ -14,6 +14,12 @@ class QTableView;
 
 namespace tessera::ui {
 
+/// A table with a column a run, none of whose cells is edited; runHeader() is what the columns are called.
+QTableView* runColumnsTable(const QString& name, QWidget* parent);
+QVariant runHeader(const RunsModel& model, const RunSelection& selection, const QString& run, int role);
+/// As wide as what is in the columns, within reason.
+void fitRunColumns(QTableView* table);
+
 /// What the checked runs were asked to do differently, a column a run.
 class SettingsView : public QWidget {
     Q_OBJECT

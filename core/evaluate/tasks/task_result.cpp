@@ -82,6 +82,13 @@ std::size_t pick(const std::vector<double>& scores) {
     return best;
 }
 
+bool answersRight(const Task& task, const TaskItem& item, const RequestScore* scores) {
+    if (!task.multipleChoice) return scores[0].greedy;
+    std::vector<double> sums;
+    for (std::size_t i = 0; i < item.choices.size(); ++i) sums.push_back(scores[i].logLikelihood);
+    return pick(sums) == item.target;
+}
+
 Json taskResult(const Task& task, const std::vector<RequestScore>& scores) {
     std::vector<double> correct, correctNormalised, lastWords;
     auto choices = Json::array(), choicesNormalised = Json::array(), targets = Json::array(),
@@ -90,26 +97,24 @@ Json taskResult(const Task& task, const std::vector<RequestScore>& scores) {
     for (std::size_t i = 0; i < task.items.size(); ++i) {
         const auto& item = task.items[i];
         std::vector<double> sums, perCharacter;
-        bool greedy = false;
+        const auto* own = &scores.at(request);
         for (const auto& choice : item.choices) {
             const auto& score = scores.at(request++);
             if (!std::isfinite(score.logLikelihood))
                 throw Error(ErrorCode::Numerical, "a log-likelihood is not a finite number",
                             task.name + ", item " + std::to_string(i));
-            greedy = score.greedy;
             sums.push_back(score.logLikelihood);
             perCharacter.push_back(score.logLikelihood / static_cast<double>(characterCount(choice)));
         }
         likelihoods.push_back(sums);
+        correct.push_back(answersRight(task, item, own));
         if (task.multipleChoice) {
-            const auto best = pick(sums), bestNormalised = pick(perCharacter);
-            choices.push_back(best);
+            const auto bestNormalised = pick(perCharacter);
+            choices.push_back(pick(sums));
             choicesNormalised.push_back(bestNormalised);
             targets.push_back(item.target);
-            correct.push_back(best == item.target);
             correctNormalised.push_back(bestNormalised == item.target);
         } else {
-            correct.push_back(greedy);
             lastWords.push_back(sums[0]);
         }
     }

@@ -18,6 +18,9 @@ struct RequestScore {
 /// The index of the largest, the first of several.
 std::size_t pick(const std::vector<double>& scores);
 
+/// Whether an item counts for "acc"; `scores` are its requests', in order.
+bool answersRight(const Task& task, const TaskItem& item, const RequestScore* scores);
+
 /// What `eval --json` says of a task, from the scores of all its items' requests, in order:
 ///   {"acc","acc_stderr","n","choices":[index an item],"correct":[0 or 1 an item],"targets":[index an item],
 ///    "log_likelihoods":[[one a choice] an item],"items":"SHA-256 of what was asked"}

@@ -13,6 +13,7 @@
 #include "ui/compare/run_selection.h"
 #include "ui/compare/runs_model.h"
 #include "ui/compare/settings_diff.h"
+#include "ui/compare/tasks_view.h"
 
 using namespace tessera;
 using namespace tessera::ui;
@@ -63,6 +64,27 @@ class CompareNumbersTest : public QObject {
                            QString::fromStdString((m_scratch / "settings").string()));
         QCoreApplication::setOrganizationName("tessera-test");
         QCoreApplication::setApplicationName("compare-numbers");
+    }
+
+    void accuracyIsHeldAgainstWhatItCanBe() {
+        TaskAccuracy task, base;
+        task.name = base.name = "piqa";
+        task.items = base.items = 200;
+        task.dense = 0.65;
+        task.pruned = 0.59;
+        task.low = -0.1;
+        task.high = -0.02;
+        base.pruned = 0.575;
+        auto cell = taskCell(task, false, nullptr);
+        QCOMPARE(cell.text, QString("65.0 % → 59.0 %  (−6.0)"));
+        QVERIFY(cell.toolTip.contains("−10.0 to −2.0 points"));
+        QCOMPARE(taskCell(task, true, &base).text, QString("59.0 %  (+1.5)"));
+        // Other items are no ground for a difference.
+        base.items = 100;
+        QCOMPARE(taskCell(task, true, &base).text, QString("59.0 %"));
+        QCOMPARE(taskCell(task, true, nullptr).text, QString("59.0 %"));
+        task.dense = task.low = task.high = TaskAccuracy::kNone;
+        QCOMPARE(taskCell(task, false, nullptr).text, QString("59.0 %"));
     }
     void init() { QSettings().clear(); }
 

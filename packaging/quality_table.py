@@ -1,0 +1,133 @@
+"""docs/quality.md from the cells in docs/measured: quality_table.py [FOLDER [OUT]]."""
+import json
+import math
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "measured"
+out = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "docs" / "quality.md"
+
+METHODS = ["dense", "magnitude", "wanda", "sparsegpt", "thanos", "admm", "leap", "patch"]
+TITLES = {"wanda": "Wanda", "sparsegpt": "SparseGPT", "thanos": "Thanos", "admm": "ADMM", "leap": "LEAP",
+          "patch": "PATCH-Tile", "magnitude": "magnitude", "dense": "dense"}
+TEXTS = {"train_subset": "WikiText-2 train text", "default": "the default text"}
+
+
+def right(task):
+    return [int(b) for b in f"{int(task['correct'], 16):0{task['n']}b}"]
+
+
+def mean_accuracy(cell):
+    tasks = cell.get("tasks", {})
+    return sum(t["acc"] for t in tasks.values()) / len(tasks) if tasks else None
+
+
+def paired(cell, base):
+    """The difference of mean accuracies and half its 95 % interval: items in pairs, normal approximation."""
+    own, other = cell.get("tasks", {}), base.get("tasks", {})
+    names = [n for n in own if n in other and own[n].get("items") == other[n].get("items")]
+    if not names or len(names) != len(own):
+        return None
+    total, variance = 0.0, 0.0
+    for name in names:
+        differences = [a - b for a, b in zip(right(own[name]), right(other[name]))]
+        mean = sum(differences) / len(differences)
+        total += mean
+        variance += sum((d - mean) ** 2 for d in differences) / (len(differences) - 1) / len(differences)
+    return total / len(names), 1.96 * math.sqrt(variance) / len(names)
+
+
+def parts(name):
+    method, *rest = name.split("-")
+    finish = method.endswith("+optima")
+    return method.removesuffix("+optima"), finish, rest
+
+
+def title(name):
+    method, finish, rest = parts(name)
+    text = TITLES.get(method, method) + (" + OPTIMA" if finish else "")
+    if method == "leap":
+        text += f", {rest[1]} min" + (f", {rest[2]}" if len(rest) > 2 else "")
+    if method == "patch":
+        kinds = {"random": " tiles by chance", "prior": " tiles by the prior alone"}
+        kind = rest.pop(0) if rest[0] in kinds else None
+        text += kinds.get(kind, " learned") + f", tile {rest[1]}" + (f" over {rest[2]}" if len(rest) > 2 else "")
+    return text
+
+
+def budget(name):
+    method, _, rest = parts(name)
+    if method == "dense":
+        return "0"
+    if method == "patch" and rest[0] in ("random", "prior"):
+        return rest[1]
+    return rest[0].replace("of", ":")
+
+
+def order(name):
+    method, finish, rest = parts(name)
+    return METHODS.index(method) if method in METHODS else 99, finish, [int(r) if r.isdigit() else 0 for r in rest], rest
+
+
+def rows(cells):
+    """One table a sparsity, dense first in each."""
+    dense = cells.get("dense")
+    groups = {}
+    for name in cells:
+        if name != "dense":
+            groups.setdefault((parts(name)[0] == "patch", budget(name)), []).append(name)
+    for (_, sparsity), names in sorted(groups.items()):
+        tasks = any(cells[n].get("tasks") for n in names)
+        yield f"### {sparsity + ' %' if sparsity.isdigit() else sparsity} sparse\n"
+        head = ["", "perplexity", "times dense", "minutes", "tokens learned", "peak memory"]
+        if tasks:
+            head[3:3] = ["mean accuracy", "less ADMM's (95 %)"]
+        yield "| " + " | ".join(head) + " |\n|" + "---|" * len(head) + "\n"
+        admm = cells.get(f"admm-{sparsity.replace(':', 'of')}")
+        for name in ([] if dense is None else ["dense"]) + sorted(names, key=order):
+            cell = cells[name]
+            value = cell["perplexity"]["value"]
+            line = [title(name), f"{value:.2f}" if value < 100 else f"{value:.0f}",
+                    f"{value / dense['perplexity']['value']:.3f}" if dense else ""]
+            if tasks:
+                accuracy = mean_accuracy(cell)
+                line.append("" if accuracy is None else f"{100 * accuracy:.1f} %")
+                against = paired(cell, admm) if admm and admm is not cell else None
+                line.append("" if against is None else f"{100 * against[0]:+.1f} ± {100 * against[1]:.1f}")
+            seconds = cell.get("seconds") or {}
+            spent = sum(v for k, v in seconds.items() if k != "total")
+            line.append(f"{spent / 60:.1f}" if spent else "")
+            line.append(f"{cell['tokens_trained'] / 1e3:.0f} k" if cell.get("tokens_trained") else "")
+            line.append(f"{cell['peak_bytes'] / 2**30:.2f} GiB" if cell.get("peak_bytes") else "")
+            yield "| " + " | ".join(line) + " |\n"
+        yield "\n"
+
+
+def main():
+    texts = {}
+    for file in sorted(folder.glob("*.json")):
+        cell = json.load(open(file))
+        if "cell" in cell:
+            texts.setdefault(cell["learning_text"], {})[cell["cell"]] = cell
+    lines = ["# Quality\n\n",
+             "SmolLM2-135M-Instruct, WikiText-2 test text (20 windows of 2048 tokens, bf16), read once a cell. "
+             "`packaging/quality.sh` makes a cell, `packaging/quality_table.py` this page from `docs/measured`. "
+             "Settings were chosen on WikiText-2's validation text. Minutes are those of the run as it went, all "
+             "phases; where a run shared its machine, its steps were those that its budget holds undisturbed. "
+             "What is not listed was not measured.\n\n"]
+    dense = next((c["dense"] for c in texts.values() if "dense" in c), None)
+    for kind, cells in sorted(texts.items(), key=lambda item: item[0] != "train_subset"):
+        if dense is not None:
+            cells.setdefault("dense", dense)
+        lines.append(f"## Learned and calibrated on {TEXTS.get(kind, kind)}\n\n")
+        lines.extend(rows(cells))
+    text = re.sub(r"\n{3,}", "\n\n", "".join(lines)).rstrip() + "\n"
+    part = out.with_suffix(".part")
+    part.write_text(text)
+    part.replace(out)
+
+
+if __name__ == "__main__":
+    main()
