@@ -61,8 +61,8 @@ Json sequence(std::vector<Json> stages) {
     return {{"type", "Sequence"}, {"pretokenizers", std::move(stages)}};
 }
 
-/// Without what changes no id: how offsets into the text are told.
-Json withoutOffsets(Json stage) {
+/// Without what changes no id: how offsets into the text are told, and the order of members.
+nlohmann::json withoutOffsets(nlohmann::json stage) {
     if (!stage.is_object()) return stage;
     stage.erase("trim_offsets");
     if (const auto stages = stage.find("pretokenizers"); stages != stage.end() && stages->is_array())
