@@ -54,7 +54,7 @@ class RunCharts : public QWidget {
     std::size_t m_gaps = 0;
     std::vector<double> m_sparsity, m_ghostSparsity;  ///< 1 - density, as long as the record's steps
     int m_quantityShown = 0;
-    bool m_smoothingTouched = false;
+    bool m_smoothingTouched = false, m_lengthKnown = false;
     int m_loss = -1, m_total = -1, m_temperature = -1, m_lossGhost = -1, m_totalGhost = -1;
 };
 
