@@ -168,7 +168,7 @@ void RunCharts::setRecord(RunRecord* record) {
     m_record = record;
     if (record) connect(record, &QObject::destroyed, this, [this] { m_plot->clearData(); });
     m_generation = -1;
-    m_lengthKnown = false;
+    m_length = 0;
     m_plot->fit();
     rebuild();
 }
@@ -230,15 +230,15 @@ void RunCharts::refresh() {
     const double planned = spec.is_object() && spec.contains("steps") && spec["steps"].is_number()
                                ? spec["steps"].get<double>()
                                : 0;
-    const double all = std::max(asked, planned);
+    // Between going on with a run and its next step nobody says it again.
+    m_length = std::max({m_length, asked, planned});
     // Once, when it is known how long the run is: the length of the mean must not drift while it is watched.
-    m_lengthKnown |= all > 0;
-    if (all > 0)
-        suggestSmoothing(all);
-    else if (m_record->caughtUp() && !steps.empty() && !m_lengthKnown)
+    if (m_length > 0)
+        suggestSmoothing(m_length);
+    else if (m_record->caughtUp() && !steps.empty())
         suggestSmoothing(steps.step.back());
     const bool over = m_record->state() == RunState::Finished;
-    m_plot->setExpectedX(all > 0 && !over ? std::optional(std::pair(0.0, all)) : std::nullopt);
+    m_plot->setExpectedX(m_length > 0 && !over ? std::optional(std::pair(0.0, m_length)) : std::nullopt);
     m_plot->setEmptyText(emptyText());
     m_plot->refresh();
     m_plot->redraw();
