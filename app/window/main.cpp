@@ -1,4 +1,5 @@
 #include <QApplication>
+#include <QDir>
 #include <cstdio>
 
 #include "ui/shell/main_window.h"
@@ -48,6 +49,10 @@ int main(int argc, char** argv) {
         qputenv("QT_QPA_PLATFORM", "offscreen");
     }
 #endif
+    // The programs that the window starts keep their runs there, too.
+    if (!options.runs.empty())
+        qputenv("TESSERA_RUNS",
+                QDir().absoluteFilePath(QString::fromStdString(options.runs.string())).toLocal8Bit());
     // Our arguments are not Qt's.
     int count = 1;
     QApplication application(count, argv);

@@ -12,7 +12,6 @@
 #include <cmath>
 
 #include "core/base/system_info.h"
-#include "core/session/experiment_spec.h"
 #include "ui/benchmark/accuracy_card.h"
 #include "ui/benchmark/result_cards.h"
 #include "ui/benchmark/speed_tables.h"
@@ -378,10 +377,7 @@ void BenchmarkPage::showState(const RunRecord& run) {
 void BenchmarkPage::showVerdict() {
     if (!m_run) return;
     VerdictFacts facts;
-    const auto method = m_run->method().toStdString();
-    facts.method = m_run->method();
-    for (const auto& each : methodDescriptions())
-        if (each.name == method) facts.method = QString::fromStdString(each.title);
+    facts.method = methodTitle(m_run->method());
     if (const auto& result = m_run->result(); result && result->is_object()) {
         if (result->contains("sparsity"))
             facts.sparsity = numberAt((*result)["sparsity"], "achieved", VerdictFacts::kNone);
@@ -398,10 +394,13 @@ void BenchmarkPage::showVerdict() {
                  .speed[chosenOne >= 0 && chosenOne < int(m_found.speed.size()) ? std::size_t(chosenOne) : 0];
     facts.speed = speed;
     const auto gain = speed ? verdictGain(*speed) : Gain::Unknown;
-    m_verdict->setText(m_finished ? verdictText(facts)
-                                  : tr("%1 on %2, target %3: no result yet.")
-                                        .arg(facts.method, m_run->model().section(QLatin1Char('/'), -1),
-                                             percentText(m_run->targetSparsity(), 0)));
+    auto verdict = m_finished ? verdictText(facts)
+                              : tr("%1 on %2, target %3: no result yet.")
+                                    .arg(facts.method, m_run->model().section(QLatin1Char('/'), -1),
+                                         percentText(m_run->targetSparsity(), 0));
+    // No line ends between a number and its sign.
+    verdict.replace(QLatin1String(" %"), QStringLiteral("\u00a0%"));
+    m_verdict->setText(verdict);
     const int side = int(m_verdict->fontMetrics().height() * 1.4);
     const auto icon = gain == Gain::Gain ? themedIcon(QStringLiteral("circle-check"), &ThemeTokens::good)
                       : gain == Gain::Loss

@@ -83,6 +83,7 @@ void RunRecord::follow(const fs::path& run) {
     m_benchmark.reset();
     m_factsProblem.clear();
     m_goneProblem.clear();
+    m_engineEnd.clear();
     m_follower = std::make_unique<RunFollower>(m_path);
     updateState();
 }
@@ -125,7 +126,7 @@ void RunRecord::absorb(RunNews&& news) {
         }
         if (std::exchange(m_history, false)) {
             for (const auto& event : std::exchange(m_later, {})) apply(event);
-            if (std::exchange(m_doneLater, false)) engineDone();
+            if (std::exchange(m_doneLater, false)) engineDone(m_engineEnd);
         }
     }
     updateState();
@@ -158,6 +159,7 @@ void RunRecord::begin(const Json& spec) {
 }
 
 void RunRecord::goOn() {
+    m_engineEnd.clear();
     if (std::exchange(m_doneLater, false)) {
         // Again, before the history was read: it is the same history.
         m_dirtyStructure = true;
@@ -202,8 +204,9 @@ void RunRecord::asked(RunState state) {
     updateState();
 }
 
-void RunRecord::engineDone() {
+void RunRecord::engineDone(const QString& how) {
     if (!m_live) return;
+    m_engineEnd = how;
     m_asked.reset();
     m_dirtyStructure = true;
     m_doneLater = m_history;

@@ -62,8 +62,10 @@ class RunRecord : public QObject {
     /// pause).
     void asked(RunState state);
     /// Our engine is done with it, or its process is gone: what it has not said to have ended is interrupted,
-    /// at once. The directory is followed from here.
-    void engineDone();
+    /// at once. The directory is followed from here. `how`: the sentence of its end, where its process went.
+    void engineDone(const QString& how = {});
+    /// How the process of our engine ended, while that is why the run is interrupted; empty otherwise.
+    const QString& engineEnd() const { return m_engineEnd; }
     bool live() const { return m_live && !m_doneLater; }  ///< our engine runs it
     /// Says changed() if something is different since the last time.
     void flush();
@@ -140,7 +142,7 @@ class RunRecord : public QObject {
 
     std::filesystem::path m_path;
     std::unique_ptr<RunFollower> m_follower;
-    QString m_problem, m_factsProblem, m_goneProblem;
+    QString m_problem, m_factsProblem, m_goneProblem, m_engineEnd;
     RunState m_state = RunState::None;
     Said m_said = Said::Nothing, m_saidBefore = Said::Nothing;
     std::optional<RunState> m_asked;

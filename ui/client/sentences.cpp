@@ -2,6 +2,8 @@
 
 #include <QDir>
 
+#include "core/session/experiment_spec.h"
+
 namespace tessera::ui {
 
 QString textAt(const Json& json, const char* key) {
@@ -26,6 +28,12 @@ QString asSentence(const QString& words) {
     text[0] = text[0].toUpper();
     if (!text.endsWith('.') && !text.endsWith('!') && !text.endsWith('?')) text += '.';
     return text;
+}
+
+QString methodTitle(const QString& name) {
+    for (const auto& method : methodDescriptions())
+        if (method.name == name.toStdString()) return QString::fromStdString(method.title);
+    return name;
 }
 
 QString pathText(const QString& path) {

@@ -21,6 +21,8 @@ double numberAt(const Json& json, const char* key, double otherwise = 0);
 
 /// First letter upper case, full stop at the end, control characters gone.
 QString asSentence(const QString& words);
+/// A method as people write it: "LEAP" of "leap"; an unknown one as it is.
+QString methodTitle(const QString& name);
 /// A path for people: the user's folder as ~.
 QString pathText(const QString& path);
 

@@ -4,6 +4,7 @@
 #include <QLocale>
 #include <cmath>
 
+#include "ui/client/sentences.h"
 #include "ui/widgets/basics.h"
 
 namespace tessera::ui {
@@ -18,13 +19,6 @@ QString wholePercent(double fraction) {
 QString percentPoints(double difference) {
     return signedText(difference,
                       QStringLiteral("%1 points").arg(QString::number(std::abs(difference) * 100, 'f', 1)));
-}
-
-/// "leap" as people write it: "LEAP".
-QString methodTitle(const QString& name) {
-    for (const auto& method : methodDescriptions())
-        if (method.name == name.toStdString()) return QString::fromStdString(method.title);
-    return name;
 }
 
 bool isNumber(int column) {

@@ -196,7 +196,7 @@ void ModelCard::showFacts() {
     if (m_model.installed && m_model.bytes > 0)
         size << tr("%1 on disk").arg(bytesText(static_cast<double>(m_model.bytes)));
     else if (!m_model.installed && m_model.downloadBytes > 0)
-        size << (m_model.approximate ? tr("about %1 to get") : tr("%1 to get"))
+        size << (m_model.approximate ? tr("~%1 to get") : tr("%1 to get"))
                     .arg(bytesText(static_cast<double>(m_model.downloadBytes)));
     m_size->setText(size.join(QStringLiteral("  ·  ")));
     if (m_model.fromCatalogue) {

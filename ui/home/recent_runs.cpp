@@ -27,15 +27,6 @@ QString modelText(const RunEntry& entry) {
     return words(model.has_filename() ? model.filename().string() : model.parent_path().filename().string());
 }
 
-QString methodText(const std::string& method) {
-    if (method == "leap") return QStringLiteral("LEAP");
-    if (method.starts_with("patch")) return QStringLiteral("PATCH") + words(method).mid(5);
-    if (method == "admm") return QStringLiteral("ADMM");
-    auto text = words(method);
-    if (!text.isEmpty()) text[0] = text[0].toUpper();
-    return text;
-}
-
 }  // namespace
 
 QString ageText(double seconds, double now) {
@@ -123,7 +114,8 @@ QVariant RecentRuns::data(const QModelIndex& index, int role) const {
     switch (index.column()) {
         case Run:
             if (role == Qt::DisplayRole)
-                return broken ? name : modelText(run) + QStringLiteral("  ·  ") + methodText(summary.method);
+                return broken ? name
+                              : modelText(run) + QStringLiteral("  ·  ") + methodTitle(words(summary.method));
             if (role == NoteRole)
                 return broken ? asSentence(words(summary.status).section(QStringLiteral(": "), 1)) : name;
             break;

@@ -305,6 +305,9 @@ void InspectPage::openCurrent() {
         return;
     }
     m_opening = true;
+    if (m_stack->currentWidget() == m_empty)
+        m_empty->setText(tr("Reading…"),
+                         tr("The matrices, tiles and weights are shown here as soon as they are read."));
     m_loader.open(run, model.toStdString());
 }
 
@@ -330,7 +333,10 @@ void InspectPage::take(const SourceFacts& facts, bool fresh) {
         m_opened = true;
         m_view->setStructure(facts.structure);
         m_panel->setStructure(facts.structure);
+        // The page kept the keyboard for the map while it was read.
+        const bool keys = window()->focusWidget() == this;
         m_stack->setCurrentWidget(m_content);
+        if (keys) m_view->setFocus(Qt::OtherFocusReason);
         m_view->setPalette(static_cast<Palette>(
             std::clamp(QSettings().value(QLatin1String(kPaletteSetting), 0).toInt(), 0, 2)));
     }

@@ -62,6 +62,8 @@ TextColumn::TextColumn(const QString& role, const QString& emptyIcon, QWidget* p
     m_text->setStyleSheet(
         QStringLiteral("QPlainTextEdit { border: none; background: transparent; padding: 0; }"));
     m_text->document()->setDocumentMargin(0);
+    // Lines wrap: a bar would only flash up while the column gets narrower.
+    m_text->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     QFont reading = m_text->font();
     reading.setPointSizeF(reading.pointSizeF() * 1.08);
     m_text->setFont(reading);

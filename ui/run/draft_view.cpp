@@ -168,6 +168,8 @@ void DraftView::start() {
     }
     m_preflight->rest({});
     m_workspace.start(m_form->spec());
+    // Where there is no engine, what the card says of it stays.
+    if (!m_workspace.running()) runningChanged();
 }
 
 void DraftView::refused(const Json& error) {

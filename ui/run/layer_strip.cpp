@@ -87,7 +87,7 @@ void LayerStrip::labelBlocks() {
 
 QString LayerStrip::rangeText() const {
     if (empty() || m_least > m_greatest) return {};
-    return tr("paper %1 to ink %2 kept")
+    return tr("Kept in each block, from %1 (paper) to %2 (ink)")
         .arg(percentText(lower(m_least), 0), percentText(upper(m_least, m_greatest), 0));
 }
 

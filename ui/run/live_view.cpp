@@ -216,7 +216,7 @@ void LiveView::changed(bool structure) {
 QString LiveView::specText() const {
     const auto& spec = m_record->spec();
     if (!spec.is_object()) return {};
-    QStringList parts{m_record->model(), m_record->method()};
+    QStringList parts{m_record->model(), methodTitle(m_record->method())};
     if (const auto pattern = textAt(spec, "pattern"); !pattern.isEmpty()) parts << pattern;
     parts << tr("%1 sparsity").arg(percentText(m_record->targetSparsity()));
     if (const double steps = numberAt(spec, "steps"); steps > 0)
@@ -259,6 +259,8 @@ void LiveView::refreshHead() {
 void LiveView::refreshBanner() {
     const auto state = m_record->state();
     const auto resume = [this] {
+        // The button goes: the keyboard stays on this page.
+        firstFocus()->setFocus(Qt::OtherFocusReason);
         if (m_record) m_workspace.resume(std::filesystem::path(m_record->path()));
     };
     const auto step = m_record->lastCheckpoint();
@@ -288,7 +290,9 @@ void LiveView::refreshBanner() {
         const auto kept =
             step > 0 ? tr("Everything up to step %1 is kept.").arg(step) : tr("It had no checkpoint yet.");
         m_banner->tell(stopped ? Banner::Kind::Information : Banner::Kind::Warning,
-                       (stopped ? tr("The run was stopped.") : tr("The engine ended before the run did.")) +
+                       (stopped                           ? tr("The run was stopped.")
+                        : m_record->engineEnd().isEmpty() ? tr("The engine ended before the run did.")
+                                                          : m_record->engineEnd()) +
                            QLatin1Char(' ') + kept);
         if (m_record->resumable()) m_banner->addButton(from, resume);
         return;

@@ -89,7 +89,11 @@ RunCharts::RunCharts(Actions& actions, QWidget* parent) : QWidget(parent) {
     for (const int ghost : {m_lossGhost, m_totalGhost}) m_plot->setCurveVisible(ghost, false);
     auto* rect = m_plot->panelRect(kStripPanel);
     m_strip = new LayerStrip(rect->axis(QCPAxis::atBottom), rect->axis(QCPAxis::atLeft));
-    m_plot->setPanelReadOut(kStripPanel, [this](double x, double y) { return m_strip->readOut(x, y); });
+    m_plot->setPanelReadOut(kStripPanel, [this](double x, double y) {
+        const bool learning = m_record && m_record->phase() == QLatin1String("learn");
+        return m_strip->empty() && learning ? tr("What each block keeps is recorded every few steps.")
+                                            : m_strip->readOut(x, y);
+    });
     m_plot->bindActions(actions);
     connect(m_plot, &CurvePlot::exported, this, &RunCharts::exported);
     makeControls(column);
@@ -105,6 +109,7 @@ void RunCharts::makeControls(QVBoxLayout* column) {
     m_smoothing = new QSlider(Qt::Horizontal, this);
     m_smoothing->setRange(0, kSmoothingSteps);
     m_smoothing->setAccessibleName(tr("Smoothing in steps"));
+    m_smoothing->setMinimumWidth(fontMetrics().averageCharWidth() * 8);
     m_smoothing->setMaximumWidth(fontMetrics().averageCharWidth() * 24);
     m_smoothingText = new QLabel(this);
     m_smoothingText->setMinimumWidth(fontMetrics().horizontalAdvance(tr("%1 steps").arg(1000)) + kGap);
@@ -163,6 +168,7 @@ void RunCharts::setRecord(RunRecord* record) {
     m_record = record;
     if (record) connect(record, &QObject::destroyed, this, [this] { m_plot->clearData(); });
     m_generation = -1;
+    m_length = 0;
     m_plot->fit();
     rebuild();
 }
@@ -224,14 +230,15 @@ void RunCharts::refresh() {
     const double planned = spec.is_object() && spec.contains("steps") && spec["steps"].is_number()
                                ? spec["steps"].get<double>()
                                : 0;
-    const double all = std::max(asked, planned);
+    // Between going on with a run and its next step nobody says it again.
+    m_length = std::max({m_length, asked, planned});
     // Once, when it is known how long the run is: the length of the mean must not drift while it is watched.
-    if (all > 0)
-        suggestSmoothing(all);
+    if (m_length > 0)
+        suggestSmoothing(m_length);
     else if (m_record->caughtUp() && !steps.empty())
         suggestSmoothing(steps.step.back());
     const bool over = m_record->state() == RunState::Finished;
-    m_plot->setExpectedX(all > 0 && !over ? std::optional(std::pair(0.0, all)) : std::nullopt);
+    m_plot->setExpectedX(m_length > 0 && !over ? std::optional(std::pair(0.0, m_length)) : std::nullopt);
     m_plot->setEmptyText(emptyText());
     m_plot->refresh();
     m_plot->redraw();

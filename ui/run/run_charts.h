@@ -55,6 +55,7 @@ class RunCharts : public QWidget {
     std::vector<double> m_sparsity, m_ghostSparsity;  ///< 1 - density, as long as the record's steps
     int m_quantityShown = 0;
     bool m_smoothingTouched = false;
+    double m_length = 0;  ///< steps of the whole run, 0 until known
     int m_loss = -1, m_total = -1, m_temperature = -1, m_lossGhost = -1, m_totalGhost = -1;
 };
 

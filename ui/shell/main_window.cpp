@@ -1,5 +1,6 @@
 #include "ui/shell/main_window.h"
 
+#include <QApplication>
 #include <QDragEnterEvent>
 #include <QHBoxLayout>
 #include <QMenuBar>
@@ -74,6 +75,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     connect(m_workspace.get(), &Workspace::told, this, &MainWindow::tell);
     connect(m_workspace.get(), &Workspace::pageWanted, this, &MainWindow::showPage);
     connect(m_workspace.get(), &Workspace::currentChanged, this, &MainWindow::updateTitle);
+    connect(m_workspace.get(), &Workspace::currentChanged, this, &MainWindow::updateBanner);
+    connect(m_workspace.get(), &Workspace::draftingChanged, this, &MainWindow::updateBanner);
     restore();
     setTheme(m_options.theme.value_or(m_settings.theme));
     if (!m_options.open.empty()) m_workspace->open(m_options.open);
@@ -164,7 +167,8 @@ void MainWindow::showPage(PageId id) {
     m_rail->button(int(id))->setChecked(true);
     m_workspace->actions().action(QStringLiteral("view.page.") + pageName(id))->setChecked(true);
     // What was said about the page before is no news on this one; what went wrong still is.
-    if (other && !m_bannerBad && m_wasShown) m_bannerBox->hide();
+    if (other && !m_bannerBad && m_wasShown) dismissBanner();
+    updateBanner();
     if (other)
         if (QWidget* first = page->firstFocus()) first->setFocus(Qt::OtherFocusReason);
     updateMenus();
@@ -180,19 +184,44 @@ void MainWindow::updateTitle() {
 }
 
 void MainWindow::tell(const QString& sentence, bool bad, const QString& action) {
-    if (sentence.isEmpty()) {
-        m_bannerBox->hide();
-        return;
-    }
+    dismissBanner();
+    if (sentence.isEmpty()) return;
+    m_bannerTold = true;
     m_bannerBad = bad;
     m_banner->tell(bad ? Banner::Kind::Failure : Banner::Kind::Information, sentence);
-    if (QAction* offered = m_workspace->actions().action(action))
+    if (QAction* offered = m_workspace->actions().action(action)) {
+        m_bannerOffer = offered;
         m_banner->addButton(offered->text(), [this, offered] {
-            m_bannerBox->hide();
+            dismissBanner();
             trigger(offered);
         });
-    m_banner->addButton(tr("Dismiss"), [this] { m_bannerBox->hide(); });
-    m_bannerBox->show();
+        // What is offered is done, by whatever way, or cannot be done any more: the sentence is old.
+        if (offered->isEnabled())
+            connect(offered, &QAction::changed, m_banner, [this, offered] {
+                if (!offered->isEnabled() && offered == m_bannerOffer) dismissBanner();
+            });
+    }
+    m_banner->addButton(tr("Dismiss"), [this] { dismissBanner(); });
+    updateBanner();
+}
+
+void MainWindow::dismissBanner() {
+    if (m_bannerOffer) m_bannerOffer->disconnect(m_banner);
+    m_bannerOffer = nullptr;
+    m_bannerTold = false;
+    // The keyboard must not fall to whatever comes next in the window.
+    const QWidget* holder = QApplication::focusWidget();
+    if (holder && m_bannerBox->isAncestorOf(holder) && pageWidget())
+        if (QWidget* first = pageWidget()->firstFocus()) first->setFocus(Qt::OtherFocusReason);
+    m_bannerBox->hide();
+}
+
+void MainWindow::updateBanner() {
+    const RunRecord* run = m_workspace->current();
+    const bool pageSaysIt = m_page == PageId::Run && !m_workspace->drafting() && run && run->resumable() &&
+                            m_workspace->resumable() == run && m_bannerOffer &&
+                            m_bannerOffer == m_workspace->actions().action(QStringLiteral("run.resume"));
+    m_bannerBox->setVisible(m_bannerTold && !pageSaysIt);
 }
 
 void MainWindow::restore() {

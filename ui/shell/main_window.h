@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QAction>
 #include <QButtonGroup>
 #include <QHash>
 #include <QMainWindow>
@@ -50,6 +51,9 @@ class MainWindow : public QMainWindow {
     void makeNextPage();
     Page* ensurePage(PageId id);
     void tell(const QString& sentence, bool bad, const QString& action);
+    void dismissBanner();
+    /// Not over a page that says the same itself.
+    void updateBanner();
     void restore();
     void remindOfLastRun();
     void updateTitle();
@@ -73,7 +77,8 @@ class MainWindow : public QMainWindow {
     std::unique_ptr<Workspace> m_workspace;
     QWidget* m_bannerBox = nullptr;
     Banner* m_banner = nullptr;
-    bool m_bannerBad = false;
+    bool m_bannerBad = false, m_bannerTold = false;
+    QPointer<QAction> m_bannerOffer;
     QButtonGroup* m_rail = nullptr;
     QStackedWidget* m_stack = nullptr;
     QToolButton* m_themeButton = nullptr;

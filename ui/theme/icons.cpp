@@ -29,6 +29,8 @@ class TintedIcon : public QIconEngine {
     }
 
     QPixmap pixmap(const QSize& size, QIcon::Mode mode, QIcon::State state) override {
+        // A button may be squeezed while its layout is under way.
+        if (size.isEmpty()) return {};
         const QColor colour = colourOf(mode, state);
         const QString key = QStringLiteral("tessera-icon-%1-%2x%3-%4")
                                 .arg(m_name)

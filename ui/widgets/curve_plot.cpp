@@ -28,7 +28,7 @@ CurvePlot::CurvePlot(QWidget* parent) : QWidget(parent), m(std::make_unique<Priv
     m->margins = new QCPMarginGroup(m->canvas);
     m->xTitle = tr("Step");
     m->xText = [this](double x) {
-        return m->xTitle.toLower() + QLatin1Char(' ') + QString::number(x, 'g', 9);
+        return m->xTitle.toLower() + QLatin1Char(' ') + QString::number(std::round(x), 'g', 9);
     };
     m->fileName = QStringLiteral("curves");
 
@@ -41,7 +41,12 @@ CurvePlot::CurvePlot(QWidget* parent) : QWidget(parent), m(std::make_unique<Priv
 
     m->redrawSoon.setSingleShot(true);
     connect(&m->redrawSoon, &QTimer::timeout, this, [this] { m->draw(); });
-    connect(&Theme::instance(), &Theme::changed, this, [this] { m->recolour(); });
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        m->recolour();
+        // At once: the old theme's lines on the new background are seen otherwise.
+        m->redrawSoon.stop();
+        m->draw(QCustomPlot::rpImmediateRefresh);
+    });
     setAccessibleName(tr("Chart"));
     m->canvas->setAccessibleName(accessibleName());  // until the first drawing takes over the page's own
     m->recolour();

@@ -182,7 +182,23 @@ void CurvePlot::Private::fillLegend(int index, std::vector<PanelLegend::Entry>& 
                            Qt::SolidLine,
                            false,
                            true});
-    if (index == 0 && crosshair) right = xText(*crosshair);
+    if (index == 0 && crosshair) right = xText(*crosshairPoint());
+}
+
+std::optional<double> CurvePlot::Private::crosshairPoint() const {
+    if (!crosshair) return std::nullopt;
+    const double x = *crosshair;
+    std::optional<double> at;
+    for (const auto* curve : shown()) {
+        const auto& data = curve->plottable->data();
+        if (curve->style.kind == CurveKind::Ghost) continue;
+        if (!(x >= data.index().firstX() && x <= data.index().lastX())) continue;
+        const auto i = data.nearest(x);
+        if (i >= data.index().size()) continue;
+        const double point = data.points().x[i];
+        if (!at || std::abs(point - x) < std::abs(*at - x)) at = point;
+    }
+    return at ? at : crosshair;
 }
 
 std::vector<PanelOverlay::Dot> CurvePlot::Private::dots(int index, double x) {
@@ -301,7 +317,7 @@ void CurvePlot::Private::placePill() {
     pill->raise();
 }
 
-void CurvePlot::Private::draw() {
+void CurvePlot::Private::draw(QCustomPlot::RefreshPriority when) {
     if (!q->isVisible()) return;
     dirty = false;
     sinceRedraw.restart();
@@ -318,9 +334,9 @@ void CurvePlot::Private::draw() {
             if (!at(i).log[static_cast<std::size_t>(side)])
                 at(i).y(side)->ticker()->setTickCount(std::clamp(room, 2, 5));
         at(i).overlay->sentence = i == 0 && !hasPoints() ? emptyText : QString();
-        at(i).overlay->x = crosshair;
+        at(i).overlay->x = crosshairPoint();
     }
-    canvas->replot(QCustomPlot::rpQueuedReplot);
+    canvas->replot(when);
     if (const auto text = q->summary(); text != q->accessibleDescription()) {
         q->setAccessibleDescription(text);
         canvas->setAccessibleDescription(text);
@@ -329,7 +345,7 @@ void CurvePlot::Private::draw() {
 }
 
 void CurvePlot::Private::drawOverlay() {
-    for (auto& panel : panels) panel->overlay->x = crosshair;
+    for (auto& panel : panels) panel->overlay->x = crosshairPoint();
     if (q->isVisible()) canvas->layer(QStringLiteral("overlay"))->replot();
 }
 

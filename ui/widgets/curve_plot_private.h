@@ -49,8 +49,8 @@ struct CurvePlot::Private {
     QString xTitle, fileName, emptyText;
     std::function<QString(double)> xText;
     std::optional<std::pair<double, double>> expected;
-    std::optional<double> crosshair;
-    double crosshairY = 0;  ///< of the pointer, in pixels: which row of a strip is meant
+    std::optional<double> crosshair;  ///< where the pointer is; drawn at the point nearest to it
+    double crosshairY = 0;            ///< of the pointer, in pixels: which row of a strip is meant
     double smoothing = 0;
     int highlighted = -1;
     bool following = true, logX = false, dirty = false;
@@ -80,11 +80,14 @@ struct CurvePlot::Private {
     void setX(double low, double high);
     void placePill();
     void stopFollowing();
-    void draw();  ///< now, if it is seen
+    /// Now, if it is seen.
+    void draw(QCustomPlot::RefreshPriority when = QCustomPlot::rpQueuedReplot);
     void drawOverlay();
     void applyScales();
     QString textOf(const Curve& curve, double value) const;
     std::vector<const Curve*> shown() const;
+    /// The crosshair at the nearest point of the curves that reach there.
+    std::optional<double> crosshairPoint() const;
 
     // curve_plot_input.cpp
     void countShown(int change);

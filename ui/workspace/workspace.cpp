@@ -162,10 +162,11 @@ bool Workspace::engineFree() {
 
 void Workspace::start(const Json& spec) {
     if (!engineFree()) return;
-    setDrafting(false);
     const auto record = makeRecord();
     record->begin(spec);
     setRunning(record);
+    // Behind it, so that the page turns from the form to this run, and not to the one before.
+    setDrafting(false);
     m_engine->send({{"command", "start"}, {"spec", spec}});
 }
 
@@ -242,7 +243,7 @@ void Workspace::runEnded() {
 void Workspace::engineGone(const QString& sentence) {
     const auto record = m_running;
     if (!record) return tell(sentence, true);
-    record->engineDone();
+    record->engineDone(sentence);
     setRunning(nullptr);
     if (record->path().empty()) {
         tell(tr("%1 The run had not begun yet.").arg(sentence), true);

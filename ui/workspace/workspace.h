@@ -44,6 +44,8 @@ class Workspace : public QObject {
     /// current() unless someone looked at another one since, or it has no folder yet (RunState::Starting, an
     /// empty path).
     RunRecord* running() const { return m_running.get(); }
+    /// The run that run.resume goes on with; nullptr where there is none.
+    RunRecord* resumable() const;
     /// Opens a run directory for looking at. What is wrong with it is in the record (RunRecord::problem()).
     void open(const std::filesystem::path& run);
 
@@ -102,7 +104,6 @@ class Workspace : public QObject {
     void runEnded();
     void engineGone(const QString& sentence);
     void tick();
-    RunRecord* resumable() const;
 
     std::unique_ptr<Actions> m_actions;
     std::unique_ptr<EngineClient> m_engine;

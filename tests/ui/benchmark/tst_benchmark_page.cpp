@@ -51,7 +51,8 @@ class BenchmarkPageTest : public QObject {
     }
     static QString verdict(const BenchmarkPage& page) {
         for (const auto* label : page.findChildren<QLabel*>())
-            if (label->accessibleName() == QLatin1String("Verdict")) return label->text();
+            if (label->accessibleName() == QLatin1String("Verdict"))
+                return label->text().replace(QChar(0xa0), QLatin1Char(' '));
         return {};
     }
     static QPushButton* button(const QWidget& page, const QString& text) {

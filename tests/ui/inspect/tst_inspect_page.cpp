@@ -38,6 +38,7 @@ class InspectPageTest : public QObject {
     void theTableAndTheMapSelectTogether();
     void theTrailLeadsBack();
     void keysWorkThroughTheActions();
+    void theMapHasTheKeyboardOnceItIsRead();
     void aRunThatGoesOnShowsItsNewestMap();
     void theChosenModelWithoutARun();
     void nothingToShowIsAnEmptyPage();
@@ -271,6 +272,16 @@ void InspectPageTest::keysWorkThroughTheActions() {
     m_page->hide();
     for (auto* action : actions.all())
         if (action->objectName().startsWith(QStringLiteral("inspect."))) QVERIFY(!action->isEnabled());
+}
+
+/// The window gives the page the keyboard before there is a map.
+void InspectPageTest::theMapHasTheKeyboardOnceItIsRead() {
+    m_page->firstFocus()->setFocus();
+    fixture::makeRun(run());
+    m_workspace->open(run());
+    settle();
+    QTRY_VERIFY(m_page->view().data().frame);
+    QCOMPARE(m_page->window()->focusWidget(), static_cast<QWidget*>(&m_page->view()));
 }
 
 void InspectPageTest::aRunThatGoesOnShowsItsNewestMap() {

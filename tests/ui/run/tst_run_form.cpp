@@ -310,6 +310,17 @@ class RunFormTest : public QObject {
         QCOMPARE(list[0].text, QStringLiteral("Learn with fewer windows at a time"));
         QVERIFY(list[1].option.isEmpty());
         QVERIFY(remediesOf(nullptr).empty());
+        const QPair<const char*, const char*> told[] = {
+            {"choose a folder you can write to with --out", "choose a folder you can write to"},
+            {"give a longer text with --text, or shorter windows with --set context=N",
+             "give a longer text, or shorter windows"},
+            {"name a text of your own with --text FILE", "name a text of your own"},
+            {"raise the damping, for example --set damping=0.1", "raise the damping"},
+            {"use --dtype f32, or an intact copy of the model",
+             "use dtype f32, or an intact copy of the model"},
+            {"keep the two-by-two tiles", "keep the two-by-two tiles"}};
+        for (const auto& [said, shown] : told)
+            QCOMPARE(remediesOf({{"remedies", {{{"text", said}}}}}).front().text, QLatin1String(shown));
     }
 };
 

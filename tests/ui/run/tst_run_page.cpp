@@ -110,7 +110,7 @@ class RunPageTest : public QObject {
         QVERIFY(strip);
         QCOMPARE(strip->readOut(11, 0.5), QStringLiteral("block 0 self_attn.q: 25.0 % zero at step 10"));
         QCOMPARE(strip->readOut(19, 1.5), QStringLiteral("block 1 mlp.up: 75.0 % zero at step 20"));
-        QCOMPARE(strip->rangeText(), QStringLiteral("paper 25 % to ink 75 % kept"));
+        QCOMPARE(strip->rangeText(), QStringLiteral("Kept in each block, from 25 % (paper) to 75 % (ink)"));
         // Going on behind a checkpoint: the cut part is a ghost, what comes is new.
         event(record, {{"type", "resumed"}, {"step", 30}});
         for (int step = 31; step <= 35; ++step) event(record, stepEvent(step, 100, 9));
@@ -188,6 +188,35 @@ class RunPageTest : public QObject {
         QCOMPARE(spec["sparsity"].get<double>(), 0.6);
         button(opened.page, QStringLiteral("Back to failed"))->click();
         QVERIFY(opened.page.findChild<LiveView*>()->isVisible());
+    }
+
+    void anEngineThatDiedIsNamedAndTheSmoothingStays() {
+        RunRecord record;
+        Actions actions;
+        RunCharts charts(actions);
+        charts.show();
+        const MadeRun run(m_home.runs() / "killed");
+        run.add(stateEvent("running"));
+        for (int step = 1; step <= 50; ++step) run.add(stepEvent(step, 5000, 4));
+        record.follow(run.path());
+        charts.setRecord(&record);
+        connect(&record, &RunRecord::changed, &charts, [&] { charts.refresh(); });
+        QVERIFY(readWhole(record));
+        record.flush();
+        const double smoothing = charts.plot().smoothing();
+        QVERIFY(smoothing > 50);  // as suits 5000 steps, not the 50 that are there
+        // Between going on and the first step nobody knows how many steps there are.
+        record.goOn();
+        QVERIFY(readWhole(record));
+        record.flush();
+        QCOMPARE(charts.plot().smoothing(), smoothing);
+        QCOMPARE(record.engineEnd(), QString());
+        record.engineDone(QStringLiteral("The engine was killed (signal 9)."));
+        QCOMPARE(record.state(), RunState::Interrupted);
+        QCOMPARE(record.engineEnd(), QStringLiteral("The engine was killed (signal 9)."));
+        record.goOn();
+        QCOMPARE(record.engineEnd(), QString());
+        charts.setRecord(nullptr);
     }
 
     void finishedRunsLeadOn() {
@@ -275,6 +304,7 @@ class RunPageTest : public QObject {
         QVERIFY(workspace.running());
         auto* live = page.findChild<LiveView*>();
         QVERIFY(live->isVisible());
+        QCOMPARE(page.window()->focusWidget(), static_cast<QWidget*>(live->charts().plot().canvas()));
         QVERIFY(!workspace.actions().action(QStringLiteral("run.start"))->isEnabled());
         const auto learning = [&] { return workspace.running() && workspace.running()->steps().size() > 3; };
         QTRY_VERIFY_WITH_TIMEOUT(learning(), 120000);

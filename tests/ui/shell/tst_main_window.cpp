@@ -266,6 +266,46 @@ class TestMainWindow : public QObject {
         QVERIFY(!banner->isVisible());
     }
 
+    void anOfferThatIsOverTakesItsSentenceAlong() {
+        auto window = make();
+        Banner* banner = bannerOf(*window);
+        QAction* action = window->workspace().actions().action(QStringLiteral("help.about"));
+        window->workspace().tell(QStringLiteral("There is more to know."), true, action->objectName());
+        QVERIFY(banner->isVisible());
+        // Done in another way, or no longer possible.
+        action->setEnabled(false);
+        QVERIFY(!banner->isVisible());
+        action->setEnabled(true);
+        // Of another sentence it says nothing.
+        window->workspace().tell(QStringLiteral("It broke."), true);
+        action->setEnabled(false);
+        QVERIFY(banner->isVisible());
+        action->setEnabled(true);
+    }
+
+    void whatThePageSaysIsNotSaidAboveIt() {
+        const auto run = m_home->runs() / "left";
+        test::writeSampleRun(run, test::SampleEnd::Interrupted);
+        auto window = make();
+        Workspace& workspace = window->workspace();
+        workspace.open(run);
+        window->showPage(PageId::Run);
+        QTRY_VERIFY(workspace.current()->resumable());
+        QTRY_VERIFY(says(window->pageWidget(), QStringLiteral("ended before the run did")));
+        Banner* banner = bannerOf(*window);
+        workspace.tell(QStringLiteral("It was interrupted."), true, QStringLiteral("run.resume"));
+        QVERIFY(!banner->isVisible());
+        window->showPage(PageId::Inspect);
+        QVERIFY(banner->isVisible());
+        window->showPage(PageId::Run);
+        QVERIFY(!banner->isVisible());
+        // The form for another run says nothing of it.
+        workspace.setDrafting(true);
+        QVERIFY(banner->isVisible());
+        workspace.setDrafting(false);
+        QVERIFY(!banner->isVisible());
+    }
+
     void withoutTheEngineASentenceSaysSo() {
         qputenv("TESSERA_CLI", "/nowhere/tessera-cli");
         auto window = make();

@@ -1,7 +1,9 @@
 #include <QImage>
 #include <QProcess>
 #include <QTest>
+#include <fstream>
 
+#include "core/base/file_io.h"
 #include "ui/client/client_support.h"
 #include "ui/shell/sample_run.h"
 
@@ -67,6 +69,25 @@ class TestWindowProgram : public QObject {
         for (int y = 60; y < 640; y += 3)
             for (int x = 110; x < 1010; x += 3) colours.insert(picture.pixel(x, y));
         QVERIFY(colours.size() > 8);
+    }
+
+    /// New runs must go where the window lists them.
+    void theEngineKeepsItsRunsWhereTheWindowLooks() {
+        const test::Home home;
+        const auto engine = home / "engine", asked = home / "asked", runs = home / "other runs";
+        std::ofstream(engine) << "#!/bin/sh\nprintf '%s' \"$TESSERA_RUNS\" >'" << asked.string()
+                              << "'\necho '{}'\n";
+        std::filesystem::permissions(engine, std::filesystem::perms::owner_all);
+        const auto before = qgetenv("TESSERA_CLI");
+        qputenv("TESSERA_CLI", engine.c_str());
+        // The form asks what its run would need.
+        const Outcome outcome =
+            tessera({"--safe-mode", "--runs", QString::fromStdString(runs.string()), "--page", "run",
+                     "--screenshot", QString::fromStdString((home / "picture.png").string())},
+                    {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"});
+        qputenv("TESSERA_CLI", before);
+        QVERIFY2(outcome.code == 0, qPrintable(outcome.error));
+        QCOMPARE(readFile(asked), runs.string());
     }
 
     void picturesThatCannotBeWrittenAreSaid() {

@@ -207,6 +207,11 @@ class TestTheme : public QObject {
         QCOMPARE(image, pixmap.toImage().convertToFormat(image.format()));
     }
 
+    void anIconWithoutRoomDrawsNothing() {
+        QTest::failOnWarning(QRegularExpression(QStringLiteral(".?")));
+        QVERIFY(themedIcon(QStringLiteral("plus")).pixmap(QSize(0, 4)).isNull());
+    }
+
     void everyIconDrawsSomething() {
         int count = 0;
         for (QDirIterator it(QStringLiteral(":/icons")); it.hasNext(); ++count) {

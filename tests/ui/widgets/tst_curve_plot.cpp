@@ -477,6 +477,19 @@ class CurvePlotTest : public QObject {
         QVERIFY(!moved.isEmpty());
         QVERIFY(std::abs(shown.plot.crosshair().value() - 7.1) < 0.1);
         QCOMPARE(shown.plot.valueAt(curve, *shown.plot.crosshair()), 107.0);
+        // It is drawn through that point, between the points as at them.
+        movePointer(shown.plot, {static_cast<int>(axis->coordToPixel(7.4)), 150});
+        const auto picture = shown.plot.canvas()->grab().toImage();
+        const double ratio = picture.devicePixelRatio();
+        const auto line = [&](double x) {
+            int count = 0;
+            for (int y = 0; y < picture.height(); ++y)
+                count += picture.pixel(static_cast<int>(std::lround(axis->coordToPixel(x)) * ratio), y) ==
+                         Theme::instance().tokens().textMuted.rgb();
+            return count;
+        };
+        QVERIFY(line(7) > 100 * ratio);
+        QVERIFY(line(7.4) < 20 * ratio);
         QTest::keyClick(shown.plot.canvas(), Qt::Key_Escape);
         QVERIFY(!shown.plot.crosshair());
         QTest::keyClick(shown.plot.canvas(), Qt::Key_Right);
@@ -506,8 +519,8 @@ class CurvePlotTest : public QObject {
         shown.settle();
         QVERIFY(columnsOf(shown.picture(), QColor(3, 4, 250).rgb()) > 100);
         Theme::instance().setMode(ThemeMode::Dark);
-        shown.settle();
-        const auto dark = shown.picture();
+        // With the page around it, not a moment later.
+        const auto dark = shown.plot.canvas()->grab().toImage();
         QVERIFY(columnsOf(dark, QColor(250, 1, 2).rgb()) > 100);
         QCOMPARE(columnsOf(dark, QColor(3, 4, 250).rgb()), 0);
         QVERIFY(dark.pixelColor(2, 2).lightness() < 80);
