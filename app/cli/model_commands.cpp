@@ -136,7 +136,7 @@ void addInfo(Commands& app, Console& console) {
         }
         console.line("libraries   " + torchDescription());
         console.document({{"model", *name},
-                          {"architecture", "llama"},
+                          {"architecture", config.modelType},
                           {"parameters", config.parameters()},
                           {"config", config.toJson("bfloat16")},
                           {"file_bytes", files.fileBytes()},

@@ -25,12 +25,39 @@ std::size_t roundedElements(const ModelConfig& config) {
     return static_cast<std::size_t>(kernels::blocksOf(longest) * kernels::kBlockCols);
 }
 
+/// What RMSNorm multiplies every element by, before its weights.
+float normScale(const float* input, std::int64_t count, double eps) {
+    double squares = 0;
+    for (std::int64_t i = 0; i < count; ++i) squares += static_cast<double>(input[i]) * input[i];
+    return static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(count) + eps));
+}
+
 void normalise(const std::vector<float>& input, const std::vector<float>& weight, double eps,
                std::vector<float>& out) {
-    double squares = 0;
-    for (const float value : input) squares += static_cast<double>(value) * value;
-    const auto scale = static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(input.size()) + eps));
+    const auto scale = normScale(input.data(), static_cast<std::int64_t>(input.size()), eps);
     for (std::size_t i = 0; i < input.size(); ++i) out[i] = input[i] * scale * weight[i];
+}
+
+float activated(Activation activation, float x) {
+    if (activation == Activation::Silu) return x / (1.0f + std::exp(-x));
+    constexpr float kRootOf2OverPi = 0.797884560802865f;
+    return 0.5f * x * (1.0f + std::tanh(kRootOf2OverPi * (x + 0.044715f * x * x * x)));
+}
+
+float capped(float value, float cap) {
+    return cap == 0 ? value : cap * std::tanh(value / cap);
+}
+
+std::vector<double> frequenciesOf(const ModelConfig& config, bool sliding) {
+    std::vector<double> frequencies(static_cast<std::size_t>(config.headDim / 2));
+    // Nothing is read beyond the longest window that the model knows.
+    const auto multipliers = config.rotaryMultipliers(sliding, config.maxPositions);
+    for (std::size_t i = 0; i < frequencies.size(); ++i) {
+        frequencies[i] = std::pow(config.rotaryTheta(sliding),
+                                  -2.0 * static_cast<double>(i) / static_cast<double>(config.headDim));
+        if (!multipliers.empty()) frequencies[i] *= multipliers[i];
+    }
+    return frequencies;
 }
 
 /// The rotary embedding of one head, halves apart (Hugging Face's layout).
@@ -69,8 +96,10 @@ DecodeSession::DecodeSession(const PackedModel& model, int threads)
     m_logits.resize(size(config.vocabSize));
     m_keys.resize(size(config.layers));
     m_values.resize(size(config.layers));
-    m_cos.resize(size(config.headDim / 2));
-    m_sin.resize(size(config.headDim / 2));
+    m_frequencies = frequenciesOf(config, false);
+    if (config.slidesAnywhere()) m_slidingFrequencies = frequenciesOf(config, true);
+    m_embeddingScale = static_cast<float>(config.embeddingScale);
+    if (config.roundsEmbeddingScale) m_embeddingScale = bf16ToFloat(floatToBf16(m_embeddingScale));
     for (int i = 0; i < m_threads; ++i) {
         Scratch scratch;
         scratch.normed.resize(size(config.hiddenSize));
@@ -86,29 +115,54 @@ void DecodeSession::attend(int thread, int threads, std::size_t index) {
     const auto dim = config.headDim, shared = config.heads / config.kvHeads, width = config.kvHeads * dim;
     auto& scores = m_scratch[static_cast<std::size_t>(thread)].scores;
     scores.resize(static_cast<std::size_t>(m_position + 1));
-    const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
+    const auto scale = static_cast<float>(config.attentionScale());
+    const auto cap = static_cast<float>(config.scoreCap);
+    const auto& block = m_model.blocks[index];
+    const bool slides = config.slides(static_cast<std::int64_t>(index));
+    const auto& [cos, sin] = slides ? m_sliding : m_full;
+    const auto first = slides ? std::max<std::int64_t>(0, m_position - config.slidingWindow + 1) : 0;
     float* const queries = m_queryKeyValue.data();
+    const auto byWidth = config.queryKeyNorm == QueryKeyNorm::Width;
+    float queryScale = 1, keyScale = 1;
+    if (byWidth) {
+        queryScale = normScale(queries, config.heads * dim, config.rmsEps);
+        keyScale = normScale(queries + config.heads * dim, width, config.rmsEps);
+        // The heads are changed where they stand, once all have been summed.
+#pragma omp barrier
+    }
+    const auto normaliseHead = [&](float* head, std::int64_t number, const std::vector<float>& weight,
+                                   float whole) {
+        if (config.queryKeyNorm == QueryKeyNorm::None) return;
+        const float own = byWidth ? whole : normScale(head, dim, config.rmsEps);
+        const float* weights = weight.data() + (byWidth ? number * dim : 0);
+        for (std::int64_t i = 0; i < dim; ++i) head[i] *= own * weights[i];
+    };
     for (std::int64_t group = thread; group < config.kvHeads; group += threads) {
         float* key = queries + config.heads * dim + group * dim;
         const float* value = queries + (config.heads + config.kvHeads) * dim + group * dim;
-        rotate(key, m_cos, m_sin);
+        normaliseHead(key, group, block.keyNorm, keyScale);
+        rotate(key, cos, sin);
         float* const keys = m_keys[index].data() + group * dim;
         float* const values = m_values[index].data() + group * dim;
         std::copy(key, key + dim, keys + m_position * width);
         std::copy(value, value + dim, values + m_position * width);
         for (std::int64_t head = group * shared; head < (group + 1) * shared; ++head) {
             float* query = queries + head * dim;
-            rotate(query, m_cos, m_sin);
+            normaliseHead(query, head, block.queryNorm, queryScale);
+            rotate(query, cos, sin);
             float top = -INFINITY;
-            for (std::int64_t t = 0; t <= m_position; ++t) {
-                scores[static_cast<std::size_t>(t)] = scale * dot(query, keys + t * width, dim);
+            for (std::int64_t t = first; t <= m_position; ++t) {
+                scores[static_cast<std::size_t>(t)] = capped(scale * dot(query, keys + t * width, dim), cap);
                 top = std::max(top, scores[static_cast<std::size_t>(t)]);
             }
             float sum = 0;
-            for (auto& score : scores) sum += score = std::exp(score - top);
+            for (std::int64_t t = first; t <= m_position; ++t) {
+                auto& score = scores[static_cast<std::size_t>(t)];
+                sum += score = std::exp(score - top);
+            }
             float* out = m_attended.data() + head * dim;
             std::fill(out, out + dim, 0.0f);
-            for (std::int64_t t = 0; t <= m_position; ++t) {
+            for (std::int64_t t = first; t <= m_position; ++t) {
                 const float share = scores[static_cast<std::size_t>(t)] / sum;
                 const float* row = values + t * width;
                 for (std::int64_t i = 0; i < dim; ++i) out[i] += share * row[i];
@@ -124,35 +178,54 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
     auto& scratch = m_scratch[static_cast<std::size_t>(thread)];
     auto* const rounded = scratch.rounded.as<std::uint16_t>();
     const auto input = [&](const float* x, std::int64_t count) { kernels::roundVector(x, count, rounded); };
-    const auto addRows = [&](const PackedMatrix& matrix) {
-        const auto range = matrix.part(thread, threads);
-        matrix.product(rounded, m_down.data(), range);
+    const auto enter = [&](const std::vector<float>& norm) {
+        if (norm.empty()) return input(m_hidden.data(), config.hiddenSize);
+        normalise(m_hidden, norm, config.rmsEps, scratch.normed);
+        input(scratch.normed.data(), config.hiddenSize);
+    };
+    const auto product = [&](const PackedMatrix& matrix, const std::vector<float>& bias,
+                             std::vector<float>& out, kernels::RowRange range) {
+        matrix.product(rounded, out.data(), range);
+        if (bias.empty()) return;
         for (auto row = range.first; row < range.last; ++row)
-            m_hidden[static_cast<std::size_t>(row)] += m_down[static_cast<std::size_t>(row)];
+            out[static_cast<std::size_t>(row)] += bias[static_cast<std::size_t>(row)];
+    };
+    const auto residual = static_cast<float>(config.residualScale);
+    const auto addRows = [&](const PackedMatrix& matrix, const std::vector<float>& bias,
+                             const std::vector<float>& norm) {
+        const auto range = matrix.part(thread, threads);
+        product(matrix, bias, m_down, range);
+        const auto* part = &m_down;
+        if (!norm.empty()) {
+#pragma omp barrier
+            normalise(m_down, norm, config.rmsEps, scratch.normed);
+            part = &scratch.normed;
+        }
+        for (auto row = range.first; row < range.last; ++row)
+            m_hidden[static_cast<std::size_t>(row)] += residual * (*part)[static_cast<std::size_t>(row)];
     };
 
-    normalise(m_hidden, block.inputNorm, config.rmsEps, scratch.normed);
-    input(scratch.normed.data(), config.hiddenSize);
-    block.queryKeyValue.product(rounded, m_queryKeyValue.data(), block.queryKeyValue.part(thread, threads));
+    enter(block.inputNorm);
+    product(block.queryKeyValue, block.queryKeyValueBias, m_queryKeyValue,
+            block.queryKeyValue.part(thread, threads));
 #pragma omp barrier
     attend(thread, threads, index);
 #pragma omp barrier
     input(m_attended.data(), config.heads * config.headDim);
-    addRows(block.output);
+    addRows(block.output, block.outputBias, block.attentionOutputNorm);
 #pragma omp barrier
-    normalise(m_hidden, block.postNorm, config.rmsEps, scratch.normed);
-    input(scratch.normed.data(), config.hiddenSize);
+    enter(block.postNorm);
     const auto range = block.gateUp.part(thread, threads, true);
-    block.gateUp.product(rounded, m_gateUp.data(), range);
+    product(block.gateUp, block.gateUpBias, m_gateUp, range);
     for (auto row = range.first; row < range.last; row += 2 * kernels::kPanelRows)
         for (std::int64_t i = 0; i < kernels::kPanelRows; ++i) {
             const float gate = m_gateUp[static_cast<std::size_t>(row + i)],
                         up = m_gateUp[static_cast<std::size_t>(row + kernels::kPanelRows + i)];
-            m_inner[static_cast<std::size_t>(row / 2 + i)] = gate / (1.0f + std::exp(-gate)) * up;
+            m_inner[static_cast<std::size_t>(row / 2 + i)] = activated(config.activation, gate) * up;
         }
 #pragma omp barrier
     input(m_inner.data(), config.intermediateSize);
-    addRows(block.down);
+    addRows(block.down, block.downBias, block.feedForwardOutputNorm);
 #pragma omp barrier
 }
 
@@ -167,14 +240,18 @@ const std::vector<float>& DecodeSession::step(std::int32_t token) {
                     "the model reads at most " + std::to_string(config.maxPositions) + " tokens", "",
                     {{"ask for fewer tokens", "tokens", ""}});
     const auto* row = m_model.embedding.as<std::uint16_t>() + token * config.hiddenSize;
-    for (std::size_t i = 0; i < m_hidden.size(); ++i) m_hidden[i] = bf16ToFloat(row[i]);
-    for (std::size_t i = 0; i < m_cos.size(); ++i) {
-        const double angle =
-            static_cast<double>(m_position) *
-            std::pow(config.ropeTheta, -2.0 * static_cast<double>(i) / static_cast<double>(config.headDim));
-        m_cos[i] = static_cast<float>(std::cos(angle));
-        m_sin[i] = static_cast<float>(std::sin(angle));
-    }
+    for (std::size_t i = 0; i < m_hidden.size(); ++i) m_hidden[i] = m_embeddingScale * bf16ToFloat(row[i]);
+    const auto turn = [&](const std::vector<double>& frequencies, Turns& turns) {
+        turns.cos.resize(frequencies.size());
+        turns.sin.resize(frequencies.size());
+        for (std::size_t i = 0; i < frequencies.size(); ++i) {
+            const double angle = static_cast<double>(m_position) * frequencies[i];
+            turns.cos[i] = static_cast<float>(std::cos(angle));
+            turns.sin[i] = static_cast<float>(std::sin(angle));
+        }
+    };
+    turn(m_frequencies, m_full);
+    turn(m_slidingFrequencies, m_sliding);
     const auto width = static_cast<std::size_t>(config.kvHeads * config.headDim);
     for (std::size_t i = 0; i < m_keys.size(); ++i) {
         m_keys[i].resize(width * static_cast<std::size_t>(m_position + 1));
@@ -187,8 +264,14 @@ const std::vector<float>& DecodeSession::step(std::int32_t token) {
         auto& scratch = m_scratch[static_cast<std::size_t>(thread)];
         normalise(m_hidden, m_model.finalNorm, config.rmsEps, scratch.normed);
         kernels::roundVector(scratch.normed.data(), config.hiddenSize, scratch.rounded.as<std::uint16_t>());
-        m_model.head.product(scratch.rounded.as<std::uint16_t>(), m_logits.data(),
-                             m_model.head.part(thread, threads));
+        const auto range = m_model.head.part(thread, threads);
+        m_model.head.product(scratch.rounded.as<std::uint16_t>(), m_logits.data(), range);
+        if (config.logitDivisor != 1 || config.logitCap != 0)
+            for (auto row = range.first; row < range.last; ++row) {
+                auto& logit = m_logits[static_cast<std::size_t>(row)];
+                logit = capped(logit / static_cast<float>(config.logitDivisor),
+                               static_cast<float>(config.logitCap));
+            }
     }
     ++m_position;
     return m_logits;

@@ -35,8 +35,14 @@ class DecodeSession {
     std::int64_t m_position = 0;
     std::vector<float> m_hidden, m_queryKeyValue, m_attended, m_gateUp, m_inner, m_down, m_logits;
     std::vector<std::vector<float>> m_keys, m_values;  ///< by block: [position, kv heads * head size]
-    std::vector<float> m_cos, m_sin;                   ///< of the current position, [head size / 2]
-    std::vector<Scratch> m_scratch;                    ///< by thread
+    /// Of the current position, [head size / 2]: of blocks that see everything, and of those that slide.
+    struct Turns {
+        std::vector<float> cos, sin;
+    };
+    Turns m_full, m_sliding;
+    std::vector<double> m_frequencies, m_slidingFrequencies;  ///< [head size / 2]
+    float m_embeddingScale = 1;
+    std::vector<Scratch> m_scratch;  ///< by thread
 };
 
 struct GenerateRequest {

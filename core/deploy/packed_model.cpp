@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <new>
 
 #include "core/base/error.h"
@@ -52,6 +53,12 @@ struct Stack {
         return {weights.data(), masked && layout == Layout::Bitmap ? &mask : nullptr, mask.rows, cols};
     }
 };
+
+/// Where a row of the gate or the up matrix stands among the panels of both.
+std::int64_t gateUpRow(std::int64_t row, bool up) {
+    return row / kernels::kPanelRows * 2 * kernels::kPanelRows + (up ? kernels::kPanelRows : 0) +
+           row % kernels::kPanelRows;
+}
 
 }  // namespace
 
@@ -136,7 +143,14 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
         quantize(DType::BF16, values, std::as_writable_bytes(std::span(halves)));
         model.head = PackedMatrix(halves.data(), nullptr, config.vocabSize, config.hiddenSize);
     }
-    model.finalNorm = readAll(source, "model.norm.weight");
+    const auto norm = [&](const VectorParameter& parameter) {
+        if (parameter.size == 0) return std::vector<float>();
+        auto values = readAll(source, parameter.name);
+        if (config.normOffset != 0)
+            for (auto& value : values) value += static_cast<float>(config.normOffset);
+        return values;
+    };
+    model.finalNorm = norm({"model.norm.weight", config.hiddenSize});
     const auto matrices = prunableMatrices(config);
     const auto maskOf = [&](const std::string& name) -> const PackedMask* {
         if (!masks) return nullptr;
@@ -145,7 +159,16 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
     };
     for (std::int64_t b = 0; b < config.layers; ++b) {
         if (cancellation) cancellation->throwIfRequested();
-        const auto prefix = "model.layers." + std::to_string(b) + ".";
+        const auto vector = [&](BlockVector which) { return blockVector(config, b, which); };
+        const auto biases = [&](std::initializer_list<BlockVector> parts) {
+            std::vector<float> all;
+            for (const auto part : parts)
+                if (const auto parameter = vector(part); parameter.size > 0) {
+                    const auto values = readAll(source, parameter.name);
+                    all.insert(all.end(), values.begin(), values.end());
+                }
+            return all;
+        };
         const auto* seven = &matrices[static_cast<std::size_t>(b * 7)];
         const auto stack = [&](int first, int count) {
             std::int64_t rows = 0;
@@ -160,19 +183,33 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
             return stacked.pack(layout);
         };
         Block block;
-        block.inputNorm = readAll(source, prefix + "input_layernorm.weight");
-        block.postNorm = readAll(source, prefix + "post_attention_layernorm.weight");
+        block.inputNorm = norm(vector(BlockVector::InputNorm));
+        block.postNorm = norm(vector(BlockVector::FeedForwardNorm));
+        block.attentionOutputNorm = norm(vector(BlockVector::AttentionOutputNorm));
+        block.feedForwardOutputNorm = norm(vector(BlockVector::FeedForwardOutputNorm));
+        block.queryNorm = norm(vector(BlockVector::QueryNorm));
+        block.keyNorm = norm(vector(BlockVector::KeyNorm));
+        block.queryKeyValueBias =
+            biases({BlockVector::QueryBias, BlockVector::KeyBias, BlockVector::ValueBias});
+        block.outputBias = biases({BlockVector::OutputBias});
+        block.downBias = biases({BlockVector::DownBias});
         block.queryKeyValue = stack(0, 3);
         block.output = stack(3, 1);
         Stack gateUp(2 * model.paddedInner(), config.hiddenSize);
         for (int i = 4; i < 6; ++i) {
             const auto values = readAll(source, seven[i].name);
             for (std::int64_t row = 0; row < config.intermediateSize; ++row)
-                gateUp.put(values, maskOf(seven[i].name), row,
-                           row / kernels::kPanelRows * 2 * kernels::kPanelRows +
-                               (i - 4) * kernels::kPanelRows + row % kernels::kPanelRows);
+                gateUp.put(values, maskOf(seven[i].name), row, gateUpRow(row, i == 5));
         }
         block.gateUp = gateUp.pack(layout);
+        if (const auto both = biases({BlockVector::GateBias, BlockVector::UpBias}); !both.empty()) {
+            block.gateUpBias.resize(static_cast<std::size_t>(2 * model.paddedInner()));
+            for (std::int64_t i = 0; i < 2 * config.intermediateSize; ++i) {
+                const bool up = i >= config.intermediateSize;
+                const auto row = gateUpRow(i - (up ? config.intermediateSize : 0), up);
+                block.gateUpBias[static_cast<std::size_t>(row)] = both[static_cast<std::size_t>(i)];
+            }
+        }
         block.down = stack(6, 1);
         model.blocks.push_back(std::move(block));
     }

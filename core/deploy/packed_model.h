@@ -58,14 +58,18 @@ class PackedMatrix {
 /// How a matrix under a mask is stored: as a bitmap without its zeros, or dense with them.
 enum class Layout { Dense, Bitmap };
 
-/// A decoder packed for one token at a time: bf16 weights, f32 norms.
+/// A decoder packed for one token at a time: bf16 weights, f32 norms and biases. Norms are as they are
+/// multiplied with, the configuration's offset added; a vector is empty where the model has it not.
 struct PackedModel {
     struct Block {
-        std::vector<float> inputNorm, postNorm;  ///< [hidden]
-        PackedMatrix queryKeyValue;              ///< rows of q, k, v
+        std::vector<float> inputNorm, postNorm;                         ///< [hidden]
+        std::vector<float> attentionOutputNorm, feedForwardOutputNorm;  ///< [hidden]
+        std::vector<float> queryNorm, keyNorm;                          ///< of a head or of all
+        PackedMatrix queryKeyValue;                                     ///< rows of q, k, v
         PackedMatrix output;
         PackedMatrix gateUp;  ///< panels of eight gate rows and the same eight up rows in turn
         PackedMatrix down;
+        std::vector<float> queryKeyValueBias, outputBias, gateUpBias, downBias;  ///< in their matrix' order
     };
     ModelConfig config;
     AlignedBytes embedding;  ///< [vocabulary, hidden] bf16, row-major

@@ -27,7 +27,8 @@ torch::Tensor windowsFor(const RunContext& context, const OneShotMethod& method)
     const auto windows = calibrationWindows(context.learn, context.spec.set.integer("calibration_windows"),
                                             context.window("calibration_context"));
     const auto& config = context.files->config();
-    if (const auto widest = std::max(config.hiddenSize, config.intermediateSize);
+    if (const auto widest =
+            std::max({config.hiddenSize, config.intermediateSize, config.heads * config.headDim});
         method.need() == InputNeed::Gram && windows.numel() < widest)
         context.log("the calibration text has " + std::to_string(windows.numel()) +
                     " tokens, layers have up to " + std::to_string(widest) +

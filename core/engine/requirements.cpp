@@ -68,6 +68,8 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     const double all = static_cast<double>(config.parameters());
     const double hidden = static_cast<double>(config.hiddenSize),
                  inner = static_cast<double>(config.intermediateSize);
+    // Heads together may be wider than the stream.
+    const double wide = std::max(hidden, static_cast<double>(config.heads * config.headDim));
     const double layers = static_cast<double>(config.layers),
                  vocabulary = static_cast<double>(config.vocabSize);
     const bool learns = methodNamed(spec.method).learns;
@@ -88,12 +90,12 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         const double activations = tokens * hidden * element;
         const bool spills = set.boolean("spill");
         calibration = (spills ? 0 : activations) + 3 * prunable / layers * 4 +
-                      tokens / std::max(1.0, windows) * (3 * hidden + 3 * inner) * 4;
+                      tokens / std::max(1.0, windows) * (3 * wide + 3 * inner) * 4;
         priorOperations = 4 * prunable * tokens;
         if (usesGram(spec)) {
             // Four Gram matrices of a block, three as large beside the one at work, in f32 at half the rate.
-            calibration += (3 * hidden * hidden + 4 * inner * inner) * 4 + 6 * largest * 4;
-            priorOperations += 2 * layers * tokens * (3 * hidden * hidden + inner * inner) * 0.6 * 2;
+            calibration += (3 * wide * wide + 4 * inner * inner) * 4 + 6 * largest * 4;
+            priorOperations += 2 * layers * tokens * (3 * wide * wide + inner * inner) * 0.6 * 2;
             if (spec.method == "admm")
                 priorOperations += 2 * 2 * static_cast<double>(set.integer("admm_steps") + 1) * prunable *
                                    (hidden + inner) / 2;
@@ -107,7 +109,7 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         const bool teacher = set.real("kl_weight") > 0;
         const double gates = patch ? 1.0 : 12.0 + (accumulates ? 4.0 : 0.0);
         const double perToken =
-            layers * (6 * hidden + 4 * inner) * element * 1.6 + (teacher ? 3 : 2) * vocabulary * element;
+            layers * (6 * wide + 4 * inner) * element * 1.6 + (teacher ? 3 : 2) * vocabulary * element;
         learning = (all + prunable) * element + prunable * gates + tokens * perToken + largest * 4;
         const double steps =
             spec.steps ? static_cast<double>(*spec.steps) : static_cast<double>(defaultSteps(config));

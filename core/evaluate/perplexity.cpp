@@ -29,9 +29,9 @@ Perplexity measurePerplexity(const Decoder& decoder, const std::vector<std::int3
         for (std::int64_t i = 0; i < window; ++i)
             batch.data_ptr<std::int64_t>()[i] = ids[static_cast<std::size_t>(w * window + i)];
         const auto hidden = decoder.hidden(batch).view({window, -1}).narrow(0, 0, window - 1);
-        const double mean =
-            headCrossEntropy(hidden, decoder.outer.head, batch.view({-1}).narrow(0, 1, window - 1)) /
-            static_cast<double>(window - 1);
+        const double mean = headCrossEntropy(hidden, decoder.outer.head, LogitShape(decoder.config),
+                                             batch.view({-1}).narrow(0, 1, window - 1)) /
+                            static_cast<double>(window - 1);
         if (!std::isfinite(mean))
             throw Error(ErrorCode::Numerical, "the cross-entropy is not a finite number",
                         "window " + std::to_string(w));

@@ -24,51 +24,58 @@ constexpr std::int64_t kHeadRows = 512;
 struct Placed {
     std::int64_t begin = 0, size = 0;
     std::int64_t trunk = 0;  ///< tokens that causal attention serves
-    torch::Tensor mask;      ///< of the others, over all: 0 or -infinity, [1, size - trunk, size]
+    /// Of the others, over all: 0 or -infinity, [1, size - trunk, size]; for attention with a window apart.
+    torch::Tensor mask, slidingMask;
 };
 
-Placed place(const TokenTree& tree, std::int64_t begin, torch::ScalarType dtype) {
+/// `window` 0: no block of the model slides.
+Placed place(const TokenTree& tree, std::int64_t begin, torch::ScalarType dtype, std::int64_t window) {
     Placed placed;
     placed.begin = begin;
     placed.size = static_cast<std::int64_t>(tree.size());
     if (tree.trunk() >= kLongTrunk) placed.trunk = static_cast<std::int64_t>(tree.trunk());
     const auto rows = placed.size - placed.trunk;
-    auto mask = torch::full({1, rows, placed.size}, -std::numeric_limits<float>::infinity(), torch::kFloat32);
-    auto* values = mask.data_ptr<float>();
-    for (std::int64_t row = 0; row < rows; ++row)
-        for (auto node = placed.trunk + row; node >= 0; node = tree.parents()[static_cast<std::size_t>(node)])
-            values[row * placed.size + node] = 0;
-    placed.mask = mask.to(dtype);
+    const auto maskOf = [&](std::int64_t ancestors) {
+        auto mask =
+            torch::full({1, rows, placed.size}, -std::numeric_limits<float>::infinity(), torch::kFloat32);
+        auto* values = mask.data_ptr<float>();
+        for (std::int64_t row = 0; row < rows; ++row) {
+            auto left = ancestors;
+            for (auto node = placed.trunk + row; node >= 0 && left > 0;
+                 node = tree.parents()[static_cast<std::size_t>(node)], --left)
+                values[row * placed.size + node] = 0;
+        }
+        return mask.to(dtype);
+    };
+    placed.mask = maskOf(placed.size);
+    placed.slidingMask = window > 0 && window < placed.size ? maskOf(window) : placed.mask;
     return placed;
 }
 
 /// Every node attends to its ancestors: query [heads, tokens, dim], key and value [kvHeads, tokens, dim] ->
 /// [heads, tokens, dim].
 torch::Tensor treeAttention(const Placed& tree, const torch::Tensor& query, const torch::Tensor& key,
-                            const torch::Tensor& value) {
-    const auto heads = query.size(0), dim = query.size(2), kvHeads = key.size(0), share = heads / kvHeads;
+                            const torch::Tensor& value, const AttentionSettings& settings) {
     const auto rows = tree.size - tree.trunk;
     std::vector<torch::Tensor> parts;
     if (tree.trunk > 0)
         parts.push_back(causalAttention(query.narrow(1, 0, tree.trunk).unsqueeze(0),
                                         key.narrow(1, 0, tree.trunk).unsqueeze(0),
-                                        value.narrow(1, 0, tree.trunk).unsqueeze(0))[0]);
-    if (rows > 0) {
-        const auto q = query.narrow(1, tree.trunk, rows).mul(1.0 / std::sqrt(static_cast<double>(dim)));
-        auto scores = torch::bmm(q.reshape({kvHeads, share * rows, dim}), key.transpose(1, 2));
-        scores.view({heads, rows, tree.size}).add_(tree.mask);
-        parts.push_back(torch::bmm(torch::softmax(scores, -1), value).view({heads, rows, dim}));
-    }
+                                        value.narrow(1, 0, tree.trunk).unsqueeze(0), settings)[0]);
+    if (rows > 0)
+        parts.push_back(maskedAttention(query.narrow(1, tree.trunk, rows), key, value,
+                                        settings.window > 0 ? tree.slidingMask : tree.mask, settings));
     return parts.size() == 1 ? parts[0] : torch::cat(parts, 1);
 }
 
 /// The attention of trees that lie one behind the other: query [1, heads, tokens, dim] and so on.
 torch::Tensor forestAttention(const std::vector<Placed>& trees, const torch::Tensor& query,
-                              const torch::Tensor& key, const torch::Tensor& value) {
+                              const torch::Tensor& key, const torch::Tensor& value,
+                              const AttentionSettings& settings) {
     auto attended = torch::empty_like(query);
     for (const auto& tree : trees) {
         const auto own = [&](const torch::Tensor& all) { return all[0].narrow(1, tree.begin, tree.size); };
-        own(attended).copy_(treeAttention(tree, own(query), own(key), own(value)));
+        own(attended).copy_(treeAttention(tree, own(query), own(key), own(value), settings));
     }
     return attended;
 }
@@ -122,7 +129,8 @@ std::vector<TreeScores> scoreTrees(const Decoder& decoder, const std::vector<con
     std::int64_t tokens = 0, longest = 0;
     std::vector<Placed> placed;
     for (const auto* tree : trees) {
-        placed.push_back(place(*tree, tokens, decoder.dtype()));
+        placed.push_back(place(*tree, tokens, decoder.dtype(),
+                               decoder.config.slidesAnywhere() ? decoder.config.slidingWindow : 0));
         tokens += placed.back().size;
         for (const auto position : tree->positions())
             longest = std::max(longest, static_cast<std::int64_t>(position) + 1);
@@ -150,13 +158,12 @@ std::vector<TreeScores> scoreTrees(const Decoder& decoder, const std::vector<con
             rows[own].targets.push_back(prediction.target);
         }
     }
-    const auto table = rotaryTable(decoder.config, longest, decoder.dtype());
-    const RotaryTable rotary{table.cos.index_select(0, positions), table.sin.index_select(0, positions)};
+    const auto rotary = rotaryTable(decoder.config, longest, decoder.dtype()).at(positions);
     const auto attention = [&](const torch::Tensor& query, const torch::Tensor& key,
-                               const torch::Tensor& value) {
-        return forestAttention(placed, query, key, value);
+                               const torch::Tensor& value, const AttentionSettings& settings) {
+        return forestAttention(placed, query, key, value, settings);
     };
-    auto state = torch::embedding(decoder.outer.embedding, ids).unsqueeze(0);
+    auto state = embed(decoder.config, decoder.outer.embedding, ids).unsqueeze(0);
     for (const auto& block : decoder.blocks)
         state = decoderBlock(decoder.config, block, rotary, state, attention);
     scoreRows(decoder, rmsNorm(state[0], decoder.outer.finalNorm, decoder.config.rmsEps), rows, greedy,

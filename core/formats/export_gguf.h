@@ -13,7 +13,7 @@ namespace tessera {
 /// element type (F32, F16, BF16; quantised ones become BF16, rounded to nearest even), vectors in F32.
 /// `tokenizer` writes its part of the metadata. One tensor is in memory at a time. `out` must not exist; it
 /// appears whole or not at all. `progress` gets tensors done and in all. Throws Error; UnsupportedVersion for
-/// another architecture than Llama's.
+/// what GGUF has no words for.
 void exportGguf(const ModelFiles& model, const MaskSet* masks,
                 const std::function<void(GgufWriter&)>& tokenizer, const std::filesystem::path& out,
                 const std::function<void(int, int)>& progress);

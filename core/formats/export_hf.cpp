@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <map>
+
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/formats/export_parts.h"
+#include "core/formats/fused_tensors.h"
 #include "core/formats/safetensors.h"
 
 namespace tessera {
@@ -12,6 +15,38 @@ namespace tessera {
 namespace fs = std::filesystem;
 
 namespace {
+
+/// A tensor of the file to be written and what it is made of.
+struct Written {
+    std::string name;
+    std::vector<const TensorInfo*> parts;  ///< their rows one below the other
+
+    DType type() const { return exportType(parts.front()->dtype); }
+    std::vector<std::int64_t> shape() const {
+        auto shape = parts.front()->shape;
+        for (std::size_t i = 1; i < parts.size(); ++i) shape[0] += parts[i]->shape[0];
+        return shape;
+    }
+};
+
+/// The model's tensors, those together that the family keeps in one.
+std::vector<Written> tensorsToWrite(const ModelFiles& model) {
+    std::map<std::string, FusedTensor> fusedBy;
+    for (const auto& fused : fusedTensors(model.config()))
+        for (const auto& part : fused.parts) fusedBy.emplace(part, fused);
+    std::vector<Written> list;
+    for (const auto& info : model.tensors().tensors()) {
+        const auto found = fusedBy.find(info.name);
+        if (found == fusedBy.end()) {
+            list.push_back({info.name, {&info}});
+        } else if (info.name == found->second.parts.front()) {
+            list.push_back({found->second.name, {}});
+            for (const auto& part : found->second.parts)
+                list.back().parts.push_back(&model.tensors().at(part));
+        }
+    }
+    return list;
+}
 
 /// Removes the folder unless it was kept.
 struct Scratch {
@@ -46,20 +81,24 @@ void exportHuggingFace(const ModelFiles& model, const MaskSet* masks, const Toke
     {
         SafetensorsWriter writer(scratch.path / "model.safetensors");
         writer.setMetadata("format", "pt");
-        for (const auto& info : source.tensors())
-            writer.declare(info.name, exportType(info.dtype), info.shape);
+        const auto list = tensorsToWrite(model);
+        for (const auto& tensor : list) writer.declare(tensor.name, tensor.type(), tensor.shape());
         int done = 0;
         bool half = false, full = false;
-        for (const auto& info : source.tensors()) {
-            const auto values = maskedValues(source, info, masks);
-            const auto type = exportType(info.dtype);
-            half = half || (info.shape.size() == 2 && type == DType::F16);
-            full = full || (info.shape.size() == 2 && type == DType::F32);
-            std::vector<std::byte> stored(storedBytes(type, info.elements()));
-            quantize(type, values, stored);
-            writer.write(info.name, stored);
-            source.release(info);
-            progress(++done, static_cast<int>(source.tensors().size()));
+        for (const auto& tensor : list) {
+            const auto type = tensor.type();
+            std::vector<std::byte> stored;
+            for (const auto* info : tensor.parts) {
+                const auto values = maskedValues(source, *info, masks);
+                const auto before = stored.size();
+                stored.resize(before + storedBytes(type, info->elements()));
+                quantize(type, values, std::span(stored).subspan(before));
+                source.release(*info);
+            }
+            half = half || (tensor.shape().size() == 2 && type == DType::F16);
+            full = full || (tensor.shape().size() == 2 && type == DType::F32);
+            writer.write(tensor.name, stored);
+            progress(++done, static_cast<int>(list.size()));
         }
         writer.commit();
         writeFileAtomically(scratch.path / "config.json", model.config()

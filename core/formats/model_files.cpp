@@ -5,9 +5,11 @@
 
 #include "core/base/error.h"
 #include "core/base/sha256.h"
+#include "core/formats/fused_tensors.h"
 #include "core/formats/gguf_model.h"
 #include "core/formats/overlaid_tensors.h"
 #include "core/formats/safetensors.h"
+#include "core/formats/text_part.h"
 
 namespace tessera {
 
@@ -33,11 +35,10 @@ void checkTensors(const ModelConfig& config, const TensorSource& tensors, const 
     check("model.embed_tokens.weight", {config.vocabSize, config.hiddenSize});
     check("model.norm.weight", {config.hiddenSize});
     if (!config.tiedHead) check("lm_head.weight", {config.vocabSize, config.hiddenSize});
-    for (std::int64_t i = 0; i < config.layers; ++i) {
-        const auto prefix = "model.layers." + std::to_string(i) + ".";
-        check(prefix + "input_layernorm.weight", {config.hiddenSize});
-        check(prefix + "post_attention_layernorm.weight", {config.hiddenSize});
-    }
+    for (std::int64_t i = 0; i < config.layers; ++i)
+        for (int v = 0; v < kBlockVectors; ++v)
+            if (const auto vector = blockVector(config, i, static_cast<BlockVector>(v)); vector.size > 0)
+                check(vector.name, {vector.size});
     for (const auto& matrix : prunableMatrices(config)) check(matrix.name, {matrix.rows, matrix.cols});
 }
 
@@ -65,8 +66,8 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path,
             throw Error(
                 ErrorCode::NotFound, "the folder holds no config.json", path.string(),
                 {{"name a folder with config.json, tokenizer.json and safetensors weights", "model", ""}});
-        model.m_config =
-            ModelConfig::fromJson(readJsonFile(path / "config.json"), (path / "config.json").string());
+        model.m_config = ModelConfig::fromJson(textPartOf(readJsonFile(path / "config.json")),
+                                               (path / "config.json").string());
         const auto index = path / "model.safetensors.index.json", single = path / "model.safetensors";
         if (!fs::exists(index) && !fs::exists(single))
             throw Error(
@@ -74,7 +75,7 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path,
                 "the folder holds neither model.safetensors nor model.safetensors.index.json", path.string(),
                 {{"fetch the model's safetensors weights (pickled .bin files are not read)", "", ""}});
         const auto file = SafetensorsFile::open(fs::exists(single) ? single : index);
-        model.m_tensors = file;
+        model.m_tensors = splitFusedTensors(textPartOf(file, path.string()), model.m_config);
         model.m_fileBytes = file->fileBytes();
     }
     if (changed)

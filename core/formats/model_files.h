@@ -16,8 +16,8 @@ class GgufFile;
 /// ("model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight", "model.norm.weight", "lm_head.weight"),
 /// and where its tokenizer is. Nothing is read but headers until tensors are asked for.
 ///
-/// A GGUF of the llama architecture stores the rows of q_proj and k_proj permuted (interleaved rotary
-/// halves); TensorSource::readF32 of `tensors()` gives them in Hugging Face's order.
+/// Values are Hugging Face's whatever the container keeps: TensorSource::readF32 of `tensors()` undoes what a
+/// GGUF does to them (gguf_model.h), and matrices that a family stores together are apart (fused_tensors.h).
 class ModelFiles {
   public:
     /// `path` is a Hugging Face folder or a .gguf file; `changed` a safetensors file whose tensors stand in

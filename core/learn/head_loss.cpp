@@ -31,8 +31,11 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
 
     static torch::Tensor forward(Context* context, const torch::Tensor& hidden,
                                  const c10::optional<torch::Tensor>& teacherHidden, const torch::Tensor& head,
-                                 const torch::Tensor& targets, double ceWeight, double klWeight,
-                                 std::int64_t partsAddress) {
+                                 const torch::Tensor& targets, double divisor, double cap, double ceWeight,
+                                 double klWeight, std::int64_t partsAddress) {
+        LogitShape shape;
+        shape.divisor = divisor;
+        shape.cap = cap;
         const auto tokens = hidden.size(0);
         const auto flat = targets.contiguous();
         auto gradient = torch::empty_like(hidden);
@@ -42,10 +45,18 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
             auto student = torch::linear(hidden.narrow(0, begin, count), head);
             torch::Tensor teacher;
             if (teacherHidden) teacher = torch::linear(teacherHidden->narrow(0, begin, count), head);
+            // The loss puts the gradient where the logits were.
+            torch::Tensor shaped;
+            if (!shape.plain()) {
+                shape.apply(student);
+                if (teacher.defined()) shape.apply(teacher);
+                if (shape.cap != 0) shaped = student.clone();
+            }
             const auto part = lossOfChunk(student, teacher, flat.data_ptr<std::int64_t>() + begin,
                                           {ceWeight, klWeight}, 1.0 / static_cast<double>(tokens));
             sums.crossEntropy += part.crossEntropy;
             sums.divergence += part.divergence;
+            if (!shape.plain()) shape.backpropagate(student, shaped);
             gradient.narrow(0, begin, count).copy_(torch::mm(student, head));
         }
         auto* parts = reinterpret_cast<HeadLossParts*>(partsAddress);
@@ -58,29 +69,30 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
     static List backward(Context* context, List gradients) {
         const auto gradient = context->get_saved_variables()[0];
         const double factor = gradients[0].item<double>();
-        return {factor == 1.0 ? gradient : gradient * factor, {}, {}, {}, {}, {}, {}};
+        return {factor == 1.0 ? gradient : gradient * factor, {}, {}, {}, {}, {}, {}, {}, {}};
     }
 };
 
 }  // namespace
 
 torch::Tensor headLoss(const torch::Tensor& hidden, const torch::Tensor& teacherHidden,
-                       const torch::Tensor& head, const torch::Tensor& targets,
+                       const torch::Tensor& head, const LogitShape& shape, const torch::Tensor& targets,
                        const HeadLossWeights& weights, HeadLossParts& parts) {
     // An undefined tensor is no argument that autograd takes.
     const auto teacher = teacherHidden.defined() ? c10::optional<torch::Tensor>(teacherHidden) : c10::nullopt;
-    return HeadLoss::apply(hidden, teacher, head, targets, weights.crossEntropy,
+    return HeadLoss::apply(hidden, teacher, head, targets, shape.divisor, shape.cap, weights.crossEntropy,
                            teacherHidden.defined() ? weights.divergence : 0.0,
                            reinterpret_cast<std::int64_t>(&parts));
 }
 
-double headCrossEntropy(const torch::Tensor& hidden, const torch::Tensor& head,
+double headCrossEntropy(const torch::Tensor& hidden, const torch::Tensor& head, const LogitShape& shape,
                         const torch::Tensor& targets) {
     const auto flat = targets.contiguous();
     double sum = 0;
     for (std::int64_t begin = 0; begin < hidden.size(0); begin += kChunk) {
         const auto count = std::min(kChunk, hidden.size(0) - begin);
-        const auto logits = torch::linear(hidden.narrow(0, begin, count), head);
+        auto logits = torch::linear(hidden.narrow(0, begin, count), head);
+        shape.apply(logits);
         const auto* target = flat.data_ptr<std::int64_t>() + begin;
         sum += (logits.scalar_type() == torch::kBFloat16
                     ? kernels::tokenCrossEntropy(bf16Data(logits), target, nullptr, count, logits.size(1))

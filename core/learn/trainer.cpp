@@ -114,7 +114,7 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
             sampleGroup(group, times);
             group.updateAtOnce = update;
         }
-    auto state = torch::embedding(m_decoder.outer.embedding, ids).requires_grad_(true);
+    auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids).requires_grad_(true);
     for (std::size_t block = 0; block < m_groups.size(); ++block)
         state = decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, state,
                              [&](const torch::Tensor& input, Group group) {
@@ -126,7 +126,7 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
                            .reshape({-1, m_decoder.config.hiddenSize});
     HeadLossParts parts;
     Stopwatch head;
-    const auto total = headLoss(final, teacher, m_decoder.outer.head,
+    const auto total = headLoss(final, teacher, m_decoder.outer.head, LogitShape(m_decoder.config),
                                 ids.narrow(1, 1, s.context - 1).reshape({-1}), s.loss, parts);
     times.products += head.seconds();
     loss = total.item<double>();
@@ -267,7 +267,7 @@ void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
     // What earlier passes of the step have accumulated is of no step now.
     for (auto& mask : m_masks) mask->discardGradient();
     std::string where = "the head";
-    auto state = torch::embedding(m_decoder.outer.embedding, ids);
+    auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids);
     const auto matrices = prunableMatrices(m_decoder.config);
     for (std::size_t block = 0; block < m_groups.size() && where == "the head"; ++block)
         state = decoderBlock(

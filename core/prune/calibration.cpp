@@ -46,13 +46,13 @@ BlockStream::BlockStream(const ModelFiles& files, torch::Tensor windows, torch::
     torch::NoGradGuard guard;
     const auto embedding = loadTensor(files.tensors(), "model.embed_tokens.weight", dtype);
     if (spillFolder.empty()) {
-        m_activations = torch::embedding(embedding, windows);
+        m_activations = embed(files.config(), embedding, windows);
         return;
     }
     m_activations =
         spilled({windows.size(0), windows.size(1), files.config().hiddenSize}, dtype, spillFolder);
     for (std::int64_t i = 0; i < windows.size(0); ++i)
-        m_activations[i].copy_(torch::embedding(embedding, windows[i]));
+        m_activations[i].copy_(embed(files.config(), embedding, windows[i]));
 }
 
 void BlockStream::restore(int block, const torch::Tensor& activations) {

@@ -174,7 +174,7 @@ class TestHostileFiles : public QObject {
         writeFileAtomically(folder / "config.json", changed.dump());
         EXPECT_ERROR(ModelFiles::open(folder), Corrupt, "the configuration says");
         changed = config;
-        changed["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
+        changed["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 8.0}};
         writeFileAtomically(folder / "config.json", changed.dump());
         EXPECT_ERROR(ModelFiles::open(folder), UnsupportedVersion, "rope_scaling");
         changed = config;

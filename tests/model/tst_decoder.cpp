@@ -14,25 +14,11 @@
 #include "core/model/torch_runtime.h"
 #include "core/session/model_catalogue.h"
 #include "core/text/tokenizer.h"
-#include "support/support.h"
+#include "support/families.h"
 
 using namespace tessera;
-
-namespace {
-
-torch::Tensor golden(const TensorSource& file, const std::string& name) {
-    const auto& info = file.at(name);
-    if (info.dtype != DType::I64) return loadTensor(file, name, torch::kFloat32);
-    auto ids = torch::empty(info.shape, torch::kInt64);
-    std::memcpy(ids.data_ptr(), file.raw(info).data(), info.bytes);
-    return ids;
-}
-
-double largestDifference(const torch::Tensor& a, const torch::Tensor& b) {
-    return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();
-}
-
-}  // namespace
+using test::golden;
+using test::largestDifference;
 
 class TestDecoder : public QObject {
     Q_OBJECT

@@ -1,5 +1,6 @@
 // What models of the hub are called, where they are found on this machine, and one sentence that says what to
 // do about those that the hub does not give.
+#include "core/formats/model_family.h"
 #include "session/hub_case.h"
 
 using namespace tessera;
@@ -160,7 +161,7 @@ class HubModelsTest : public QObject, HubCase {
         std::set<std::string> names, repos;
         for (const auto& model : modelCatalogue()) {
             QVERIFY2(names.insert(model.name).second, model.name.c_str());
-            QVERIFY2(!model.family.empty() && !model.title.empty() && !model.licence.empty() &&
+            QVERIFY2(familyOf(model.family) && !model.title.empty() && !model.licence.empty() &&
                          model.parameters > 0 && model.bytes > 0,
                      model.name.c_str());
             const auto repo = model.hubRepo();
@@ -173,8 +174,9 @@ class HubModelsTest : public QObject, HubCase {
             QCOMPARE(fetchableModel(repo->id).name, model.name);
             EXPECT_ERROR(resolveModel(model.name), NotFound, "tessera-cli models fetch " + model.name);
         }
-        for (const char* repo :
-             {"HuggingFaceTB/SmolLM2-360M", "meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-13b-hf"})
+        for (const char* repo : {"Qwen/Qwen2.5-0.5B", "google/gemma-3-1b-pt", "meta-llama/Llama-3.2-1B",
+                                 "meta-llama/Llama-3.2-3B", "meta-llama/Llama-3.1-8B",
+                                 "meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-13b-hf"})
             QVERIFY2(repos.contains(repo), repo);
         QVERIFY(names.contains("starter") && names.contains("smollm2-135m"));
         // One of the catalogue, fetched under its name in the hub, is there under both.
