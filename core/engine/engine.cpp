@@ -33,12 +33,11 @@ void load(RunContext& context) {
                     {{"prune the model it was made from, or export it and prune the export", "model", ""}});
     context.files = ModelFiles::open(model.path);
     context.tokenizer = loadTokenizer(*context.files);
-    if (!methodNamed(context.spec.method).learns) {
-        const auto target = parsePattern(context.spec.pattern, context.spec.sparsity);
-        const auto exclude = context.spec.set.list("exclude");
-        for (const auto& matrix : prunableMatrices(context.files->config()))
-            if (!matchesAny(matrix.name, exclude)) requireGroups(target, matrix.cols, matrix.name);
-    }
+    const auto& pattern = context.spec.pattern;
+    const auto target = parsePattern(pattern == "tiles" ? "2:4" : pattern, context.spec.sparsity);
+    const auto exclude = context.spec.set.list("exclude");
+    for (const auto& matrix : prunableMatrices(context.files->config()))
+        if (!matchesAny(matrix.name, exclude)) requireGroups(target, matrix.cols, matrix.name);
     requireMemory(context.files->config(), context.spec);
     if (context.tokenizer->vocabSize() > context.files->config().vocabSize)
         throw Error(ErrorCode::Corrupt,
@@ -133,7 +132,9 @@ void describeMasks(const RunContext& context, MaskSet& masks) {
         {"repo", "tessera"},
         {"base_model", fs::path(spec.model).filename().string()},
         {"method", spec.method},
-        {"variant", spec.method == "patch-tile" ? "tile" : ""},
+        {"variant", spec.method == "patch-tile"    ? "tile"
+                    : spec.method == "patch-joint" ? "joint"
+                                                   : ""},
         {"sparsity", percent},
         {"pattern", spec.pattern == "tiles" ? "Dense/2:4 tiles" : spec.pattern},
         {"format", "packbits"},

@@ -5,106 +5,14 @@
 #include "core/base/file_io.h"
 #include "core/base/system_info.h"
 #include "core/engine/learn_settings.h"
-#include "core/engine/one_shot_phase.h"
+#include "core/engine/mask_start.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
-#include "core/learn/prior.h"
 #include "core/learn/trainer.h"
 
 namespace tessera {
 
 namespace {
-
-PriorSettings priorSettings(const ExperimentSpec& spec) {
-    const auto& set = spec.set;
-    PriorSettings p;
-    p.sparsity = spec.sparsity;
-    p.graded = set.text("prior_form") == "graded";
-    p.strength = set.text("prior") == "none" ? 0.0 : set.real("prior_strength");
-    p.sigma = set.real("prior_sigma");
-    p.noise = set.boolean("prior_noise");
-    p.width = set.real("prior_width");
-    p.clamp = set.real("prior_clamp");
-    const auto threshold = set.text("prior_threshold");
-    p.threshold = threshold == "row"      ? PriorThreshold::Row
-                  : threshold == "block"  ? PriorThreshold::Block
-                  : threshold == "global" ? PriorThreshold::Global
-                                          : PriorThreshold::Matrix;
-    p.seed = spec.seed;
-    return p;
-}
-
-/// The frozen 2:4 masks of PATCH-Tile; kept in the run, so that a resumed one need not make them again.
-MaskSet baseMasks(RunContext& context) {
-    const auto kept = context.directory->path() / "base.npz";
-    if (std::filesystem::exists(kept)) return readMasks(kept);
-    const auto base = context.spec.set.text("base");
-    MaskSet masks;
-    if (oneShotNamed(base)) {
-        masks = scorePass(context, base, parsePattern("2:4", 0.5), nullptr);
-    } else {
-        masks = readMasks(base);
-        for (const auto& [name, mask] : masks.masks)
-            for (std::int64_t first = 0; first + 4 <= mask.rows * mask.cols; first += 4) {
-                int count = 0;
-                for (int i = 0; i < 4; ++i) count += mask.keeps(first + i);
-                if (count != 2)
-                    throw Error(ErrorCode::InvalidInput,
-                                "the base mask is not 2:4: a group of four keeps " + std::to_string(count),
-                                base + ", " + name + ", weight " + std::to_string(first),
-                                {{"give a mask with two kept of every four inputs, or --set base=wanda",
-                                  "base", "wanda"}});
-            }
-    }
-    writeMasks(kept, masks);
-    return masks;
-}
-
-MaskList makeMasks(RunContext& context, bool withPrior) {
-    const auto& spec = context.spec;
-    const bool patch = spec.method == "patch-tile";
-    const auto exclude = spec.set.list("exclude");
-    MaskList masks;
-    std::map<std::string, MaskParameters*> byName;
-    const MaskSet base = patch ? baseMasks(context) : MaskSet{};
-    const auto tile = spec.set.tile("tile");
-    for (const auto& matrix : prunableMatrices(context.files->config())) {
-        if (matchesAny(matrix.name, exclude)) continue;
-        if (patch) {
-            const auto found = base.masks.find(matrix.name);
-            if (found == base.masks.end())
-                throw Error(ErrorCode::InvalidInput, "the base mask file has no mask for this matrix",
-                            matrix.name, {{"give a mask file made for this model", "base", ""}});
-            masks.push_back(std::make_unique<TileMask>(matrix, found->second, tile.first, tile.second));
-        } else {
-            masks.push_back(std::make_unique<BernoulliMask>(matrix));
-        }
-        byName[matrix.name] = masks.back().get();
-    }
-    if (masks.empty())
-        throw Error(ErrorCode::InvalidInput, "every matrix is excluded: nothing is left to prune", "exclude",
-                    {{"exclude fewer matrices", "exclude", ""}});
-    if (!withPrior) return masks;
-
-    const auto prior = spec.set.text("prior");
-    const auto settings = priorSettings(spec);
-    if (prior == "random") {
-        auto generator = at::detail::createCPUGenerator(spec.seed + 1);
-        for (auto& mask : masks)
-            mask->logits().copy_(torch::rand(mask->logits().sizes(), generator, torch::kFloat32).log());
-    } else if (prior != "none") {
-        scorePass(context, prior, parsePattern("unstructured", spec.sparsity),
-                  [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
-                      auto* mask = byName.at(matrix.name);
-                      if (auto* bernoulli = dynamic_cast<BernoulliMask*>(mask))
-                          takeScores(*bernoulli, pruned.scores);
-                      else if (auto* tiles = dynamic_cast<TileMask*>(mask))
-                          takeTileScores(*tiles, pruned.mask);
-                  });
-    }
-    finishPrior(masks, settings);
-    return masks;
-}
 
 /// --minutes is turned into steps once and recorded before the first, so that a resumed run is the same run.
 std::int64_t plannedSteps(RunContext& context, MaskTrainer& trainer) {
@@ -145,7 +53,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
     MaskList masks;
     {
         const auto timer = context.phase("prior");
-        masks = makeMasks(context, !latest);
+        masks = startedMasks(context, !latest);
     }
     {
         const auto timer = context.phase("load");

@@ -25,6 +25,7 @@ TrainerSettings trainerSettings(const ExperimentSpec& spec, const ModelConfig& c
     s.seed = spec.seed;
     s.learningRate = set.real("lr");
     s.learningRateCurve = curveFromName(set.text("lr_schedule"));
+    s.learningRateEnd = set.real("lr_end");
     s.warmupSteps = set.integer("warmup_steps");
     s.beta1 = set.real("beta1");
     s.beta2 = set.real("beta2");
@@ -35,10 +36,28 @@ TrainerSettings trainerSettings(const ExperimentSpec& spec, const ModelConfig& c
     s.kappaEnd = set.real("kappa_end");
     s.tauStart = set.real("tau_start");
     s.tauEnd = set.real("tau_end");
+    // MaskLLM has one kind of logits, PATCH-Joint two.
+    const auto ofPatterns = [&](const std::string& key) {
+        return set.real(set.has("pattern_" + key) ? "pattern_" + key : key);
+    };
+    s.patternLearningRate = ofPatterns("lr");
+    s.patternKappaStart = ofPatterns("kappa_start");
+    s.patternKappaEnd = ofPatterns("kappa_end");
+    s.patternTauStart = ofPatterns("tau_start");
+    s.patternTauEnd = ofPatterns("tau_end");
     s.temperatureCurve = curveFromName(set.text("temperature_schedule"));
-    s.lambdaDensity = set.real("lambda_density");
+    s.straightThrough = set.boolean("straight_through");
     s.lambdaWeight = set.real("lambda_weight");
+    s.weightCurve = curveFromName(set.text("weight_schedule"));
+    s.weightReward = spec.method == "maskllm" ? WeightReward::SquaredNorm : WeightReward::NormShare;
     s.loss = {set.real("ce_weight"), set.real("kl_weight")};
+    // Patterns all keep as much: with them alone there is no density to hold.
+    if (!set.has("target_scope")) {
+        s.centring = false;
+        s.lambdaDensity = 0;
+        return s;
+    }
+    s.lambdaDensity = set.real("lambda_density");
     s.centring = set.boolean("centring");
     const auto scope = set.text("target_scope");
     s.scope = scope == "block"    ? TargetScope::Block

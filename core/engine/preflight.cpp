@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/system_info.h"
 #include "core/engine/learn_settings.h"
+#include "core/engine/mask_start.h"
 #include "core/engine/requirements.h"
 #include "core/formats/model_files.h"
 #include "core/model/torch_runtime.h"
@@ -25,28 +26,6 @@ constexpr double kLongSeconds = 45 * 60;  ///< what is worth offering a shorter 
 
 std::string mebibytes(double bytes) {
     return std::to_string(static_cast<std::int64_t>(bytes) >> 20) + " MiB";
-}
-
-/// Masks in their first state, as large as those of the run.
-MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec) {
-    const auto exclude = spec.set.list("exclude");
-    MaskList masks;
-    for (const auto& matrix : prunableMatrices(config)) {
-        if (matchesAny(matrix.name, exclude)) continue;
-        if (spec.method == "patch-tile") {
-            PackedMask inner(matrix.rows, matrix.cols);
-            for (std::int64_t i = 0; i < matrix.elements(); ++i)
-                if (i % 4 < 2) inner.keep(i);
-            const auto tile = spec.set.tile("tile");
-            masks.push_back(std::make_unique<TileMask>(matrix, inner, tile.first, tile.second));
-        } else {
-            masks.push_back(std::make_unique<BernoulliMask>(matrix));
-        }
-    }
-    if (masks.empty())
-        throw Error(ErrorCode::InvalidInput, "every matrix is excluded: nothing is left to prune", "exclude",
-                    {{"exclude fewer matrices", "exclude", ""}});
-    return masks;
 }
 
 double measuredStep(const ModelFiles& files, const ExperimentSpec& spec, const Cancellation& cancellation) {

@@ -7,6 +7,8 @@
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
 #include "core/base/system_info.h"
+#include "core/prune/selection.h"
+#include "kernels/cpu/nm_patterns.h"
 
 namespace tessera {
 
@@ -23,7 +25,16 @@ bool usesGram(const ExperimentSpec& spec) {
         const auto* method = oneShotNamed(name);
         return method && method->changesWeights;
     };
-    return updates(spec.set.text("prior")) || (spec.set.has("base") && updates(spec.set.text("base")));
+    return (spec.set.has("prior") && updates(spec.set.text("prior"))) ||
+           (spec.set.has("base") && updates(spec.set.text("base")));
+}
+
+/// How many logits a learning method has for every weight; a gate a tile is next to nothing.
+double logitsPerWeight(const ExperimentSpec& spec) {
+    if (spec.method == "leap") return 1.0;
+    if (spec.method == "patch-tile") return 0.0;
+    const auto target = parsePattern(spec.pattern == "tiles" ? "2:4" : spec.pattern, spec.sparsity);
+    return static_cast<double>(kernels::patternCount(target.keep, target.group)) / target.group;
 }
 
 std::string mebibytes(std::uint64_t bytes) {
@@ -104,10 +115,12 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     double learning = 0;
     if (learns) {
         const double tokens = static_cast<double>(set.integer("batch") * window("context"));
-        const bool patch = spec.method == "patch-tile";
         const bool accumulates = set.integer("accumulate") > 1 || set.real("clip") > 0;
         const bool teacher = set.real("kl_weight") > 0;
-        const double gates = patch ? 1.0 : 12.0 + (accumulates ? 4.0 : 0.0);
+        // Logits, two moments and perhaps gradients; PATCH-Tile has a byte a weight for its frozen mask.
+        const double logits = logitsPerWeight(spec);
+        const double gates =
+            logits * (12.0 + (accumulates ? 4.0 : 0.0)) + (spec.method == "patch-tile" ? 1.0 : 0.0);
         const double perToken =
             layers * (6 * wide + 4 * inner) * element * 1.6 + (teacher ? 3 : 2) * vocabulary * element;
         learning = (all + prunable) * element + prunable * gates + tokens * perToken + largest * 4;
@@ -117,7 +130,7 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
                                (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3));
         learnOperations = steps * perStep;
         needs.diskBytes =
-            static_cast<std::uint64_t>(2 * prunable * (patch ? 0.01 : 12.0) + 22 * prunable / 8);
+            static_cast<std::uint64_t>(2 * prunable * std::max(0.01, 12.0 * logits) + 22 * prunable / 8);
     } else {
         needs.diskBytes = static_cast<std::uint64_t>(prunable / 4);
     }

@@ -31,7 +31,7 @@ std::vector<std::int64_t> histogram(const std::vector<MaskParameters*>& group, c
     std::vector<std::int64_t> counts(1 << 16, 0);
     for (const auto* mask : group) {
         const auto* logits = mask->logits().data_ptr<float>();
-        const auto count = mask->logits().numel();
+        const auto count = mask->gates();
 #pragma omp parallel
         {
             std::vector<std::int64_t> own(1 << 16, 0);
@@ -67,7 +67,7 @@ std::vector<GateCut> cutWeights(const std::vector<MaskParameters*>& group, std::
     std::int64_t ties = rank + 1;  // of those that equal the threshold, so many are shut
     for (std::size_t m = 0; m < group.size(); ++m) {
         const auto* logits = group[m]->logits().data_ptr<float>();
-        const auto count = group[m]->logits().numel();
+        const auto count = group[m]->gates();
         std::int64_t equal = 0;
 #pragma omp parallel for reduction(+ : equal)
         for (std::int64_t i = 0; i < count; ++i) equal += gateKey(logits[i]) == key;
@@ -82,7 +82,7 @@ std::vector<GateCut> cutTiles(const std::vector<MaskParameters*>& group, double 
     std::vector<Candidate> order;
     for (std::size_t m = 0; m < group.size(); ++m) {
         const auto* logits = group[m]->logits().data_ptr<float>();
-        for (std::int64_t i = 0; i < group[m]->logits().numel(); ++i)
+        for (std::int64_t i = 0; i < group[m]->gates(); ++i)
             order.push_back({gateKey(logits[i]), static_cast<std::uint32_t>(m), i});
     }
     std::sort(order.begin(), order.end());
@@ -134,14 +134,14 @@ MaskSet hardenToBudget(const MaskList& masks, double sparsity, TargetScope scope
 float budgetQuantile(const std::vector<MaskParameters*>& group, double sparsity) {
     constexpr std::int64_t kSample = std::int64_t(1) << 20;
     std::int64_t logits = 0;
-    for (const auto* mask : group) logits += mask->logits().numel();
+    for (const auto* mask : group) logits += mask->gates();
     const std::int64_t stride = std::max<std::int64_t>(1, logits / kSample);
     std::vector<std::pair<float, double>> sample;
     double total = 0;
     std::int64_t offset = 0;  // carried over, so that the stride runs through all matrices evenly
     for (const auto* mask : group) {
         const auto* values = mask->logits().data_ptr<float>();
-        const auto count = mask->logits().numel();
+        const auto count = mask->gates();
         std::int64_t i = offset;
         for (; i < count; i += stride) {
             const double zeros = static_cast<double>(mask->zerosBehind(i));
@@ -156,7 +156,7 @@ float budgetQuantile(const std::vector<MaskParameters*>& group, double sparsity)
         if (mask->gatesWeights())
             zerosPossible += static_cast<double>(mask->matrix().elements());
         else
-            for (std::int64_t i = 0; i < mask->logits().numel(); ++i)
+            for (std::int64_t i = 0; i < mask->gates(); ++i)
                 zerosPossible += static_cast<double>(mask->zerosBehind(i));
     }
     const double share =

@@ -17,8 +17,9 @@ using MaskList = std::vector<std::unique_ptr<MaskParameters>>;
 std::vector<std::vector<MaskParameters*>> targetGroups(const MaskList& masks, TargetScope scope);
 
 /// Shuts the lowest logits of each group until exactly floor(sparsity * weights) of the group's weights are
-/// zero (LEAP), or as near to it as whole tiles allow (PATCH). Ties are broken by order: earlier ones shut
-/// first. Returns the masks by name. (methods.md section 0 "exact-count selection", 8.6)
+/// zero (LEAP), or as near to it as whole tiles allow (PATCH); where patterns make the zeros (MaskLLM) there
+/// is nothing to shut. Ties are broken by order: earlier ones shut first. Returns the masks by name.
+/// (methods.md section 0 "exact-count selection", 8.6)
 MaskSet hardenToBudget(const MaskList& masks, double sparsity, TargetScope scope);
 
 /// The logit value that splits a group at its budget, from a sample of about a million of its logits: what

@@ -3,46 +3,38 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/model/torch_runtime.h"
+#include "core/learn/mask_arrays.h"
 
 namespace tessera {
 
-namespace {
-
-/// The kernels take raw arrays of the two element types that weights have here.
-bool isBf16(const torch::Tensor& tensor) {
-    return tensor.scalar_type() == torch::kBFloat16;
-}
-const float* f32(const torch::Tensor& tensor) {
-    return tensor.data_ptr<float>();
-}
-const std::uint16_t* bf16(const torch::Tensor& tensor) {
-    return bf16Data(tensor);
+void requireShape(const PackedMask& base, const PrunableMatrix& matrix) {
+    if (base.rows == matrix.rows && base.cols == matrix.cols) return;
+    throw Error(ErrorCode::InvalidInput,
+                "the base mask is " + std::to_string(base.rows) + " x " + std::to_string(base.cols) +
+                    ", the matrix is " + std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols),
+                matrix.name, {{"give a mask file made for this model with --set base=FILE.npz", "base", ""}});
 }
 
-void checkLayout(const torch::Tensor& weights, const torch::Tensor& other, const PrunableMatrix& matrix) {
-    if (!weights.is_contiguous() || !other.is_contiguous() || weights.numel() != matrix.elements() ||
-        other.numel() != matrix.elements())
-        throw Error(ErrorCode::Internal, "a mask step needs contiguous matrices of the mask's shape",
-                    matrix.name);
-}
-
-}  // namespace
-
-MaskParameters::MaskParameters(PrunableMatrix matrix, std::int64_t logits)
+MaskParameters::MaskParameters(PrunableMatrix matrix, std::int64_t gates, std::int64_t patternLogits)
     : m_matrix(std::move(matrix)),
-      m_logits(torch::zeros({logits}, torch::kFloat32)),
-      m_moment1(torch::zeros({logits}, torch::kFloat32)),
-      m_moment2(torch::zeros({logits}, torch::kFloat32)) {}
+      m_gates(gates),
+      m_logits(torch::zeros({gates + patternLogits}, torch::kFloat32)),
+      m_moment1(torch::zeros_like(m_logits)),
+      m_moment2(torch::zeros_like(m_logits)) {}
 
 torch::Tensor& MaskParameters::gradient() {
     if (!m_gradient.defined()) m_gradient = torch::zeros_like(m_logits);
     return m_gradient;
 }
 
-void MaskParameters::update(double scale, const kernels::AdamParameters& adam) {
-    kernels::adamStep(m_logits.data_ptr<float>(), gradient().data_ptr<float>(), m_moment1.data_ptr<float>(),
-                      m_moment2.data_ptr<float>(), m_logits.numel(), static_cast<float>(scale), adam);
+void MaskParameters::update(double scale, const MaskStep& step) {
+    auto* of = gradient().data_ptr<float>();
+    const auto part = [&](std::int64_t first, std::int64_t count, const kernels::AdamParameters& adam) {
+        kernels::adamStep(m_logits.data_ptr<float>() + first, of + first, m_moment1.data_ptr<float>() + first,
+                          m_moment2.data_ptr<float>() + first, count, static_cast<float>(scale), adam);
+    };
+    part(0, m_gates, step.adam);
+    part(m_gates, m_logits.numel() - m_gates, step.patternAdam);
     m_gradient.zero_();
 }
 
@@ -50,51 +42,44 @@ double MaskParameters::squaredGradient() const {
     return m_gradient.defined() ? m_gradient.to(torch::kFloat64).square().sum().item<double>() : 0.0;
 }
 
+std::vector<std::uint8_t> MaskParameters::shutGates(const GateCut& cut) const {
+    std::vector<std::uint8_t> shut(static_cast<std::size_t>(m_gates));
+    const auto* logits = m_logits.data_ptr<float>();
+    auto left = cut.ties;
+    for (std::size_t gate = 0; gate < shut.size(); ++gate) {
+        const auto key = gateKey(logits[gate]);
+        shut[gate] = key < cut.key || (key == cut.key && left-- > 0);
+    }
+    return shut;
+}
+
 BernoulliMask::BernoulliMask(PrunableMatrix matrix) : MaskParameters(matrix, matrix.elements()) {}
 
 kernels::GateSums BernoulliMask::sample(const torch::Tensor& weights, const torch::Tensor& masked,
                                         const MaskStep& step) {
-    checkLayout(weights, masked, m_matrix);
-    const auto* logits = m_logits.data_ptr<float>();
-    const auto count = m_logits.numel();
-    if (isBf16(weights))
-        return kernels::bernoulliForward(bf16(weights), logits, bf16Data(masked), count, step.gate,
+    return withMasked(m_matrix, weights, masked, [&](const auto* from, auto* to) {
+        return kernels::bernoulliForward(from, m_logits.data_ptr<float>(), to, m_gates, step.gate,
                                          step.noise);
-    return kernels::bernoulliForward(f32(weights), logits, masked.data_ptr<float>(), count, step.gate,
-                                     step.noise);
+    });
 }
 
 kernels::GateSums BernoulliMask::backpropagate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
                                                const MaskStep& step) {
-    checkLayout(weights, gradMasked, m_matrix);
-    const auto* logits = m_logits.data_ptr<float>();
-    auto* out = gradient().data_ptr<float>();
-    const auto count = m_logits.numel();
-    if (!isBf16(weights))
-        return kernels::bernoulliBackward(f32(weights), logits, f32(gradMasked), out, count, step.gate,
-                                          step.regularisers, step.noise);
-    if (isBf16(gradMasked))
-        return kernels::bernoulliBackward(bf16(weights), logits, bf16(gradMasked), out, count, step.gate,
-                                          step.regularisers, step.noise);
-    return kernels::bernoulliBackward(bf16(weights), logits, f32(gradMasked), out, count, step.gate,
-                                      step.regularisers, step.noise);
+    return withGradient(m_matrix, weights, gradMasked, [&](const auto* from, const auto* grad) {
+        return kernels::bernoulliBackward(from, m_logits.data_ptr<float>(), grad,
+                                          gradient().data_ptr<float>(), m_gates, step.gate, step.regularisers,
+                                          step.noise);
+    });
 }
 
 kernels::GateSums BernoulliMask::backpropagateAndUpdate(const torch::Tensor& weights,
                                                         const torch::Tensor& gradMasked,
                                                         const MaskStep& step) {
-    checkLayout(weights, gradMasked, m_matrix);
-    auto *logits = m_logits.data_ptr<float>(), *first = m_moment1.data_ptr<float>(),
-         *second = m_moment2.data_ptr<float>();
-    const auto count = m_logits.numel();
-    if (!isBf16(weights))
-        return kernels::bernoulliBackwardAdam(f32(weights), logits, f32(gradMasked), first, second, count,
-                                              step.gate, step.regularisers, step.noise, step.adam);
-    if (isBf16(gradMasked))
-        return kernels::bernoulliBackwardAdam(bf16(weights), logits, bf16(gradMasked), first, second, count,
-                                              step.gate, step.regularisers, step.noise, step.adam);
-    return kernels::bernoulliBackwardAdam(bf16(weights), logits, f32(gradMasked), first, second, count,
-                                          step.gate, step.regularisers, step.noise, step.adam);
+    return withGradient(m_matrix, weights, gradMasked, [&](const auto* from, const auto* grad) {
+        return kernels::bernoulliBackwardAdam(from, m_logits.data_ptr<float>(), grad,
+                                              m_moment1.data_ptr<float>(), m_moment2.data_ptr<float>(),
+                                              m_gates, step.gate, step.regularisers, step.noise, step.adam);
+    });
 }
 
 PackedMask BernoulliMask::harden(const GateCut& cut) const {
@@ -124,13 +109,8 @@ TileMask::TileMask(PrunableMatrix matrix, const PackedMask& inner, std::int64_t 
       m_geometry{matrix.rows, matrix.cols, tileRows, tileCols},
       m_inner(static_cast<std::size_t>(matrix.elements())),
       m_zeros(static_cast<std::size_t>(m_geometry.tiles())),
-      m_gates(static_cast<std::size_t>(m_geometry.tiles())) {
-    if (inner.rows != matrix.rows || inner.cols != matrix.cols)
-        throw Error(
-            ErrorCode::InvalidInput,
-            "the base mask is " + std::to_string(inner.rows) + " x " + std::to_string(inner.cols) +
-                ", the matrix is " + std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols),
-            matrix.name, {{"give a mask file made for this model with --set base=FILE.npz", "base", ""}});
+      m_drawn(static_cast<std::size_t>(m_geometry.tiles())) {
+    requireShape(inner, matrix);
     const auto columns = m_geometry.gridCols();
     for (std::int64_t row = 0; row < matrix.rows; ++row)
         for (std::int64_t col = 0; col < matrix.cols; ++col) {
@@ -143,47 +123,32 @@ TileMask::TileMask(PrunableMatrix matrix, const PackedMask& inner, std::int64_t 
 
 kernels::GateSums TileMask::sample(const torch::Tensor& weights, const torch::Tensor& masked,
                                    const MaskStep& step) {
-    checkLayout(weights, masked, m_matrix);
-    const auto* logits = m_logits.data_ptr<float>();
-    if (isBf16(weights))
-        return kernels::tileForward(bf16(weights), m_inner.data(), logits, m_gates.data(), bf16Data(masked),
+    return withMasked(m_matrix, weights, masked, [&](const auto* from, auto* to) {
+        return kernels::tileForward(from, m_inner.data(), m_logits.data_ptr<float>(), m_drawn.data(), to,
                                     m_geometry, step.gate, step.noise);
-    return kernels::tileForward(f32(weights), m_inner.data(), logits, m_gates.data(),
-                                masked.data_ptr<float>(), m_geometry, step.gate, step.noise);
+    });
 }
 
 kernels::GateSums TileMask::backpropagate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
                                           const MaskStep& step) {
-    checkLayout(weights, gradMasked, m_matrix);
-    const auto* logits = m_logits.data_ptr<float>();
-    auto* out = gradient().data_ptr<float>();
-    if (!isBf16(weights))
-        return kernels::tileBackward(f32(weights), m_inner.data(), logits, f32(gradMasked), out, m_geometry,
-                                     step.gate, step.regularisers, step.noise);
-    if (isBf16(gradMasked))
-        return kernels::tileBackward(bf16(weights), m_inner.data(), logits, bf16(gradMasked), out, m_geometry,
-                                     step.gate, step.regularisers, step.noise);
-    return kernels::tileBackward(bf16(weights), m_inner.data(), logits, f32(gradMasked), out, m_geometry,
-                                 step.gate, step.regularisers, step.noise);
+    return withGradient(m_matrix, weights, gradMasked, [&](const auto* from, const auto* grad) {
+        return kernels::tileBackward(from, m_inner.data(), m_logits.data_ptr<float>(), grad,
+                                     gradient().data_ptr<float>(), m_geometry, step.gate, step.regularisers,
+                                     step.noise);
+    });
 }
 
 kernels::GateSums TileMask::backpropagateAndUpdate(const torch::Tensor& weights,
                                                    const torch::Tensor& gradMasked, const MaskStep& step) {
     const auto sums = backpropagate(weights, gradMasked, step);
-    update(1.0, step.adam);
+    update(1.0, step);
     return sums;
 }
 
 PackedMask TileMask::harden(const GateCut& cut) const {
     PackedMask mask(m_matrix.rows, m_matrix.cols);
     const auto columns = m_geometry.gridCols();
-    const auto* logits = m_logits.data_ptr<float>();
-    std::vector<std::uint8_t> shut(static_cast<std::size_t>(m_geometry.tiles()));
-    auto left = cut.ties;
-    for (std::size_t tile = 0; tile < shut.size(); ++tile) {
-        const auto key = gateKey(logits[tile]);
-        shut[tile] = key < cut.key || (key == cut.key && left-- > 0);
-    }
+    const auto shut = shutGates(cut);
     for (std::int64_t row = 0; row < m_matrix.rows; ++row)
         for (std::int64_t col = 0; col < m_matrix.cols; ++col) {
             const auto index = row * m_matrix.cols + col;

@@ -15,10 +15,12 @@ namespace tessera {
 
 /// Everything that one optimiser step tells every matrix.
 struct MaskStep {
-    kernels::GateParameters gate;
-    kernels::NoiseKey noise;  ///< `stream` is the matrix's own
-    kernels::GateRegularisers regularisers;
+    kernels::GateParameters gate;  ///< of weights or tiles
     kernels::AdamParameters adam;
+    kernels::GateParameters patternGate;  ///< of logits that choose patterns
+    kernels::AdamParameters patternAdam;
+    kernels::NoiseKey noise;  ///< `stream` is the matrix's own, below 2^31
+    kernels::GateRegularisers regularisers;
 };
 
 /// Logits in an order of whole numbers: a < b exactly where gateKey(a) < gateKey(b), and both zeros are one.
@@ -34,13 +36,16 @@ struct GateCut {
 };
 
 /// The learnable mask of one weight matrix: owns its logits, their Adam moments and, where gradients are
-/// accumulated, their gradient. Weights and masked weights are contiguous [rows, cols], f32 or bf16.
+/// accumulated, their gradient. Its first gates() logits open and shut what competes for the budget, those
+/// behind them choose patterns that all keep as much. Weights and masked weights are contiguous [rows, cols],
+/// f32 or bf16.
 class MaskParameters {
   public:
-    MaskParameters(PrunableMatrix matrix, std::int64_t logits);
+    MaskParameters(PrunableMatrix matrix, std::int64_t gates, std::int64_t patternLogits = 0);
     virtual ~MaskParameters() = default;
 
     const PrunableMatrix& matrix() const { return m_matrix; }
+    std::int64_t gates() const { return m_gates; }
     torch::Tensor& logits() { return m_logits; }
     torch::Tensor& moment1() { return m_moment1; }
     torch::Tensor& moment2() { return m_moment2; }
@@ -60,24 +65,30 @@ class MaskParameters {
                                                      const torch::Tensor& gradMasked,
                                                      const MaskStep& step) = 0;
     /// Adam on the accumulated gradient times `scale`; clears it.
-    void update(double scale, const kernels::AdamParameters& adam);
+    void update(double scale, const MaskStep& step);
     void discardGradient() { m_gradient.reset(); }
     /// Sum of squares of the accumulated gradient.
     double squaredGradient() const;
 
-    /// The zeros that logit number `logit` makes when its gate is shut.
-    virtual std::int64_t zerosBehind(std::int64_t logit) const = 0;
-    /// Whether every logit gates one weight, its own.
+    /// The zeros that gate number `gate` makes when it is shut.
+    virtual std::int64_t zerosBehind(std::int64_t gate) const = 0;
+    /// Whether every gate is of one weight, its own.
     virtual bool gatesWeights() const { return false; }
     /// The hard mask with exactly these gates shut.
     virtual PackedMask harden(const GateCut& cut) const = 0;
 
   protected:
     torch::Tensor& gradient();
+    /// Whether each gate is shut under `cut`.
+    std::vector<std::uint8_t> shutGates(const GateCut& cut) const;
 
     PrunableMatrix m_matrix;
+    std::int64_t m_gates;
     torch::Tensor m_logits, m_moment1, m_moment2, m_gradient;
 };
+
+/// Throws Error{InvalidInput} when a base mask is not of the matrix's shape.
+void requireShape(const PackedMask& base, const PrunableMatrix& matrix);
 
 /// LEAP: one gate a weight.
 class BernoulliMask : public MaskParameters {
@@ -101,8 +112,8 @@ class TileMask : public MaskParameters {
     kernels::GateSums backpropagate(const torch::Tensor&, const torch::Tensor&, const MaskStep&) override;
     kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&,
                                              const MaskStep&) override;
-    std::int64_t zerosBehind(std::int64_t logit) const override {
-        return m_zeros[static_cast<std::size_t>(logit)];
+    std::int64_t zerosBehind(std::int64_t gate) const override {
+        return m_zeros[static_cast<std::size_t>(gate)];
     }
     PackedMask harden(const GateCut& cut) const override;
 
@@ -112,7 +123,7 @@ class TileMask : public MaskParameters {
     kernels::TileGeometry m_geometry;
     std::vector<std::uint8_t> m_inner;  ///< one byte a weight
     std::vector<std::int64_t> m_zeros;  ///< zeros of the inner mask in each tile
-    std::vector<float> m_gates;         ///< the last draw
+    std::vector<float> m_drawn;         ///< the gates of the last draw
 };
 
 }  // namespace tessera

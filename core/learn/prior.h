@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "core/learn/hardening.h"
+#include "core/learn/pattern_masks.h"
 
 namespace tessera {
 
@@ -28,10 +29,21 @@ void takeScores(BernoulliMask& mask, const torch::Tensor& scores);
 
 /// PATCH: takes the share of weights that an unstructured mask at the final sparsity keeps in each tile.
 void takeTileScores(TileMask& mask, const PackedMask& unstructured);
+void takeTileScores(JointMask& mask, const PackedMask& unstructured);
+
+/// MaskLLM and PATCH-Joint: the patterns' logits from a one-shot N:M mask, whose pattern is then the
+/// likeliest. A pattern's logit is strength * sigma / 2 times the sum of its weights' units, less the
+/// patterns' mean. A unit is +-1 by the mask (the released "similarity" prior of 2:4; methods.md 7) or,
+/// graded, the clamped (ln s - ln t) / width, t halfway between the group's least kept and greatest removed
+/// score. Without `scores`
+/// ([rows, cols] f32, not negative) there are no grades.
+void startPatterns(PatternMask& mask, const PackedMask& start, const torch::Tensor& scores,
+                   const PriorSettings& settings);
 
 /// Turns what was taken into logits: strength * sigma * clamp((ln s - ln threshold) / width) or
 /// +-strength * sigma, the threshold being the budget's quantile within `threshold`. Tiles are compared
-/// within their matrix, block or everything, in units of the tile scores' deviation there.
+/// within their matrix, block or everything, in units of the tile scores' deviation there. The noise goes to
+/// gates and to MaskLLM's patterns; PATCH-Joint's have none, as its release has it.
 void finishPrior(const MaskList& masks, const PriorSettings& settings);
 
 }  // namespace tessera

@@ -24,9 +24,10 @@ double interpolate(Curve curve, double start, double end, std::int64_t done, std
     return start + (end - start) * way;
 }
 
-double learningRate(Curve curve, double peak, std::int64_t warmup, std::int64_t done, std::int64_t total) {
+double learningRate(Curve curve, double peak, std::int64_t warmup, std::int64_t done, std::int64_t total,
+                    double end) {
     if (done < warmup) return peak * static_cast<double>(done + 1) / static_cast<double>(warmup + 1);
-    return interpolate(curve, peak, 0.0, done - warmup, total - warmup);
+    return interpolate(curve, peak, end, done - warmup, total - warmup);
 }
 
 std::int64_t WindowOrder::at(std::int64_t position) {

@@ -14,8 +14,9 @@ Curve curveFromName(const std::string& name);
 double interpolate(Curve curve, double start, double end, std::int64_t done, std::int64_t total);
 
 /// Learning rate of step `done` (0-based) of `total`: linear warm-up over `warmup` steps to `peak`, then down
-/// to 0 along the curve (methods.md 8.5).
-double learningRate(Curve curve, double peak, std::int64_t warmup, std::int64_t done, std::int64_t total);
+/// to `end` along the curve (methods.md 8.5).
+double learningRate(Curve curve, double peak, std::int64_t warmup, std::int64_t done, std::int64_t total,
+                    double end = 0.0);
 
 /// The windows that a step reads: each epoch is a permutation of all windows, drawn from (seed, epoch), so
 /// that a resumed run needs no generator state.

@@ -77,22 +77,28 @@ torch::Tensor MaskTrainer::batchOf(std::int64_t position) {
 
 void MaskTrainer::setStep(std::int64_t step, std::int64_t micro) {
     const auto& s = m_settings;
+    const auto moved = [&](double start, double end) {
+        return static_cast<float>(interpolate(s.temperatureCurve, start, end, step, s.steps));
+    };
+    const auto adam = [&](double peak) {
+        const auto rate = tessera::learningRate(s.learningRateCurve, peak, s.warmupSteps, step, s.steps,
+                                                peak * s.learningRateEnd);
+        return kernels::AdamParameters{static_cast<float>(rate),          static_cast<float>(s.beta1),
+                                       static_cast<float>(s.beta2),       static_cast<float>(s.epsilon),
+                                       static_cast<float>(s.weightDecay), step + 1};
+    };
+    MaskStep all;
+    all.gate = {moved(s.kappaStart, s.kappaEnd), moved(s.tauStart, s.tauEnd), 0.0f, s.straightThrough};
+    all.patternGate = {moved(s.patternKappaStart, s.patternKappaEnd),
+                       moved(s.patternTauStart, s.patternTauEnd), 0.0f, s.straightThrough};
+    all.adam = adam(s.learningRate);
+    all.patternAdam = adam(s.patternLearningRate);
     for (std::size_t i = 0; i < m_members.size(); ++i) {
         auto& to = m_members[i]->step;
-        to.gate.kappa =
-            static_cast<float>(interpolate(s.temperatureCurve, s.kappaStart, s.kappaEnd, step, s.steps));
-        to.gate.tau =
-            static_cast<float>(interpolate(s.temperatureCurve, s.tauStart, s.tauEnd, step, s.steps));
+        to = all;
         to.gate.shift = m_shifts[i];
         to.noise = {s.seed, static_cast<std::uint32_t>(step),
                     static_cast<std::uint32_t>(i + micro * m_members.size())};
-        to.adam = {static_cast<float>(tessera::learningRate(s.learningRateCurve, s.learningRate,
-                                                            s.warmupSteps, step, s.steps)),
-                   static_cast<float>(s.beta1),
-                   static_cast<float>(s.beta2),
-                   static_cast<float>(s.epsilon),
-                   static_cast<float>(s.weightDecay),
-                   step + 1};
     }
 }
 
@@ -132,17 +138,18 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
     loss = total.item<double>();
 
     // The regularisers act on the masks of this forward (8.4); their gradients go with the gates' own.
+    const bool squared = s.weightReward == WeightReward::SquaredNorm;
     double gates = 0, maskedNorms = 0;
     for (const auto* member : m_members) {
         gates += member->forward.gate;
-        maskedNorms += std::sqrt(member->forward.squaredMasked);
+        maskedNorms += squared ? member->forward.squaredMasked : std::sqrt(member->forward.squaredMasked);
     }
     const double density = gates / static_cast<double>(m_weights);
     const double target = 1.0 - s.sparsity;
-    const double weightPull =
-        s.lambdaWeight * (1.0 - static_cast<double>(step) / static_cast<double>(s.steps));
+    const double weightPull = interpolate(s.weightCurve, s.lambdaWeight, 0.0, step, s.steps);
     const auto share = static_cast<double>(s.accumulate);
-    loss += s.lambdaDensity * std::abs(density - target) - weightPull * maskedNorms / m_weightNorms;
+    loss += s.lambdaDensity * std::abs(density - target) -
+            weightPull * maskedNorms / (squared ? 1.0 : m_weightNorms);
     for (auto* member : m_members) {
         double sign = density > target ? 1.0 : density < target ? -1.0 : 0.0;
         double weights = static_cast<double>(m_weights);
@@ -162,8 +169,11 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
         }
         const double norm = std::sqrt(member->forward.squaredMasked);
         member->step.regularisers.density = static_cast<float>(s.lambdaDensity * sign / weights / share);
+        // d/dm of (m w)^2 is twice m w^2, of its root over all weights m w^2 over the norm.
         member->step.regularisers.weight =
-            norm > 0 ? static_cast<float>(-weightPull / (norm * m_weightNorms) / share) : 0.0f;
+            squared    ? static_cast<float>(-2.0 * weightPull / share)
+            : norm > 0 ? static_cast<float>(-weightPull / (norm * m_weightNorms) / share)
+                       : 0.0f;
     }
     if (!std::isfinite(loss)) throwNonFinite(step, ids);
     (s.accumulate > 1 ? total / static_cast<double>(s.accumulate) : total).backward();
@@ -195,7 +205,7 @@ StepReport MaskTrainer::step() {
     if (!atOnce) {
         const double scale = s.clip > 0 && report.gradientNorm > s.clip ? s.clip / report.gradientNorm : 1.0;
         Stopwatch kernelWatch;
-        for (auto* member : m_members) member->mask->update(scale, member->step.adam);
+        for (auto* member : m_members) member->mask->update(scale, member->step);
         times.maskKernels += kernelWatch.seconds();
     }
     for (const auto* member : m_members) {

@@ -15,7 +15,11 @@
 
 namespace tessera {
 
-/// The constants of a learning run (methods.md 8.3 to 8.5, 8.13).
+/// Which norm of the kept weights is rewarded, fading over the run: the sum over matrices of ||M W|| in
+/// units of the sum of ||W|| (PATCH, LEAP), or the sum of ||M W||^2 (MaskLLM).
+enum class WeightReward { NormShare, SquaredNorm };
+
+/// The constants of a learning run (methods.md 7, 8.3 to 8.5, 8.13).
 struct TrainerSettings {
     double sparsity = 0.5;
     std::int64_t steps = 0;
@@ -26,13 +30,20 @@ struct TrainerSettings {
 
     double learningRate = 2e-3;
     Curve learningRateCurve = Curve::Cosine;
+    double learningRateEnd = 0;  ///< share of the peak at the last step
     std::int64_t warmupSteps = 5;
     double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-12, weightDecay = 0.0;
     double clip = 0.0;  ///< greatest norm of the gradient, 0: none
 
     double kappaStart = 100, kappaEnd = 350, tauStart = 2, tauEnd = 0.05;
+    /// The same of the logits that choose patterns.
+    double patternLearningRate = 2e-3;
+    double patternKappaStart = 100, patternKappaEnd = 500, patternTauStart = 2, patternTauEnd = 0.05;
     Curve temperatureCurve = Curve::Linear;
+    bool straightThrough = false;  ///< forward passes with hard masks
     double lambdaDensity = 7, lambdaWeight = 10;
+    Curve weightCurve = Curve::Linear;  ///< how lambdaWeight falls to 0
+    WeightReward weightReward = WeightReward::NormShare;
     HeadLossWeights loss{0.5, 0.5};
     bool centring = true;  ///< shift the gates each step so that the budget's share stays open
     TargetScope scope = TargetScope::Global;

@@ -45,6 +45,17 @@ std::optional<double> sparsityOfPattern(const std::string& pattern) {
     return 1.0 - static_cast<double>(n) / m;
 }
 
+/// A method that holds a logit for every pattern of N:M holds them for few patterns only.
+void requireFewPatterns(const std::string& pattern) {
+    int keep = 0, group = 0;
+    if (std::sscanf(pattern.c_str(), "%d:%d", &keep, &group) != 2) return;
+    double ways = 1;
+    for (int i = 1; i <= std::min(keep, group - keep); ++i) ways = ways * (group - i + 1) / i;
+    if (ways > kMostPatterns)
+        refuse("pattern", pattern + " has more patterns than are learned, " + std::to_string(kMostPatterns),
+               "choose a pattern with fewer ways to keep N of M, for example 2:4, 1:16 or 4:8");
+}
+
 std::string number(double value) {
     char text[32];
     std::snprintf(text, sizeof text, "%g", value);
@@ -71,7 +82,9 @@ const std::vector<MethodDescription>& methodDescriptions() {
         {"sparsegpt", "SparseGPT", {"unstructured", "N:M"}, false, 1.0, true},
         {"thanos", "Thanos", {"unstructured", "N:M"}, false, 1.0, true},
         {"admm", "ADMM", {"unstructured", "N:M"}, false, 1.0, true},
+        {"maskllm", "MaskLLM", {"2:4", "N:M"}, true, 1.0},
         {"patch-tile", "PATCH-Tile", {"tiles"}, true, 0.5},
+        {"patch-joint", "PATCH-Joint", {"tiles"}, true, 0.5},
         {"leap", "LEAP", {"unstructured"}, true, 1.0},
     };
     return methods;
@@ -118,6 +131,7 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
         refuse("pattern", "the method " + spec.method + " has no pattern \"" + spec.pattern + "\"",
                "choose " + list);
     }
+    if (spec.method == "maskllm") requireFewPatterns(spec.pattern);
     if (json.contains("sparsity")) {
         spec.sparsity = realOf(json, "sparsity");
     } else if (fixed) {
@@ -201,7 +215,8 @@ bool ExperimentSpec::calibrates() const {
     if (finishes()) return true;
     const auto reads = [](const std::string& name) { return oneShotNamed(name) && name != "magnitude"; };
     if (!methodNamed(method).learns) return reads(method);
-    return reads(set.text("prior")) || (method == "patch-tile" && reads(set.text("base")));
+    const auto needs = [&](const char* option) { return set.has(option) && reads(set.text(option)); };
+    return needs("prior") || needs("base");
 }
 
 std::string ExperimentSpec::commandLine() const {

@@ -9,6 +9,9 @@
 
 namespace tessera {
 
+/// The most patterns of N:M that are learned with a logit each: 4:8 has 70.
+inline constexpr int kMostPatterns = 70;
+
 /// A method that the engine has.
 struct MethodDescription {
     std::string name, title;

@@ -10,9 +10,12 @@ namespace tessera {
 
 namespace {
 
-const std::vector<std::string> kLearn{"leap", "patch-tile"};
-const std::vector<std::string> kAll{"magnitude", "wanda", "sparsegpt", "thanos",
-                                    "admm",      "leap",  "patch-tile"};
+const std::vector<std::string> kLearn{"leap", "patch-tile", "patch-joint", "maskllm"};
+/// Those whose gates share a budget.
+const std::vector<std::string> kGated{"leap", "patch-tile", "patch-joint"};
+const std::vector<std::string> kJoint{"patch-joint"};
+const std::vector<std::string> kAll{"magnitude", "wanda",      "sparsegpt",   "thanos", "admm",
+                                    "leap",      "patch-tile", "patch-joint", "maskllm"};
 const std::vector<std::string> kBlockwise{"sparsegpt", "thanos"};
 const std::vector<std::string> kUpdating{"sparsegpt", "thanos", "admm"};
 const std::vector<std::string> kAdmm{"admm"};
@@ -24,6 +27,10 @@ OptionDescription real(const char* key, const char* value, const char* paper, do
 OptionDescription whole(const char* key, const char* value, const char* paper, double least, double greatest,
                         const char* unit, const char* help, std::vector<std::string> methods = kLearn) {
     return {key, OptionType::Integer, unit, value, paper, least, greatest, {}, help, std::move(methods)};
+}
+OptionDescription flag(const char* key, const char* value, const char* paper, const char* help,
+                       std::vector<std::string> methods = kLearn) {
+    return {key, OptionType::Boolean, "", value, paper, 0, 0, {}, help, std::move(methods)};
 }
 OptionDescription choice(const char* key, const char* value, const char* paper,
                          std::vector<std::string> choices, const char* help,
@@ -38,6 +45,7 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back(real("lr", "5e-4", "1e-3", 0, 1, "peak learning rate of the mask logits (Adam)"));
     d.push_back(choice("lr_schedule", "cosine", "", {"cosine", "linear", "constant"},
                        "how the learning rate falls after the warm-up"));
+    d.push_back(real("lr_end", "0", "", 0, 1, "share of lr that is left at the end"));
     d.push_back(whole("warmup_steps", "5", "", 0, 1e6, "steps", "steps over which the learning rate rises"));
     d.push_back(real("beta1", "0.9", "", 0, 0.9999, "Adam's decay of the mean gradient"));
     d.push_back(real("beta2", "0.95", "", 0, 0.99999, "Adam's decay of the squared gradient"));
@@ -50,65 +58,65 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back(real("kappa_end", "350", "350", 1e-3, 1e6, "scale of the logits at the last step"));
     d.push_back(real("tau_start", "2", "4", 1e-4, 1e3, "temperature at the first step"));
     d.push_back(real("tau_end", "0.05", "0.05", 1e-4, 1e3, "temperature at the last step"));
+    d.push_back(real("pattern_lr", "5e-4", "1e-3", 0, 1, "lr of the patterns' logits", kJoint));
+    d.push_back(real("pattern_kappa_start", "100", "100", 1e-3, 1e6,
+                     "kappa of the patterns' logits at the first step", kJoint));
+    d.push_back(real("pattern_kappa_end", "500", "500", 1e-3, 1e6,
+                     "kappa of the patterns' logits at the last step", kJoint));
+    d.push_back(real("pattern_tau_start", "2", "4", 1e-4, 1e3,
+                     "temperature of the patterns at the first step", kJoint));
+    d.push_back(real("pattern_tau_end", "0.05", "0.05", 1e-4, 1e3,
+                     "temperature of the patterns at the last step", kJoint));
     d.push_back(choice("temperature_schedule", "linear", "", {"linear", "cosine", "constant"},
                        "how kappa and tau move"));
+    d.push_back(flag("straight_through", "false", "",
+                     "forward passes with hard masks, gradients as of the soft ones"));
     d.push_back(real("lambda_density", "7", "7", 0, 1e6,
-                     "weight of the distance between the soft density and the target; unused with centring"));
-    d.push_back(real("lambda_weight", "10", "10", 0, 1e6,
-                     "weight of the norm of the kept weights, falling to 0 over the run"));
+                     "weight of the distance between the soft density and the target; unused with centring",
+                     kGated));
+    d.push_back(
+        real("lambda_weight", "10", "10", 0, 1e6,
+             "weight of the norm of the kept weights, squared in MaskLLM, falling to 0 over the run"));
+    d.push_back(choice("weight_schedule", "linear", "", {"linear", "cosine", "constant"},
+                       "how lambda_weight falls to 0; constant: it does not"));
     d.push_back(choice("prior", "wanda", "wanda",
                        {"wanda", "magnitude", "sparsegpt", "thanos", "admm", "random", "none"},
-                       "which one-shot method the logits start from"));
+                       "which one-shot method the gates' logits start from", kGated));
     d.push_back(choice("prior_form", "graded", "binary", {"graded", "binary"},
                        "graded: by the score's distance from its threshold; binary: by its side"));
     d.push_back(real("prior_strength", "3", "3", 0, 1000,
                      "size of the prior in units of prior_sigma; 0 disables it"));
     d.push_back(real("prior_sigma", "0.014", "", 1e-6, 10,
                      "deviation of the published normal initialisation, the prior's unit"));
-    d.push_back({"prior_noise",
-                 OptionType::Boolean,
-                 "",
-                 "false",
-                 "true",
-                 0,
-                 0,
-                 {},
-                 "add the published normal noise to the initial logits",
-                 kLearn});
+    d.push_back(flag("prior_noise", "false", "true", "add the published normal noise to the initial logits"));
     d.push_back(real("prior_width", "0.7", "", 1e-6, 100,
                      "graded: distance of log scores that makes one unit of strength"));
     d.push_back(real("prior_clamp", "1.5", "", 1e-6, 100, "graded: most units of strength"));
     d.push_back(choice("prior_threshold", "row", "row", {"row", "matrix", "block", "global"},
-                       "within which weights the prior's threshold is taken"));
-    d.push_back({"centring",
-                 OptionType::Boolean,
-                 "",
-                 "true",
-                 "false",
-                 0,
-                 0,
-                 {},
-                 "shift the gates at every step so that the budget holds throughout",
-                 kLearn});
+                       "within which weights the prior's threshold is taken", kGated));
+    d.push_back(flag("centring", "true", "false",
+                     "shift the gates at every step so that the budget holds throughout", kGated));
     d.push_back(real("kl_weight", "0.5", "0", 0, 1000,
                      "weight of the divergence from the dense model's predictions"));
     d.push_back(real("ce_weight", "0.5", "1", 0, 1000, "weight of the cross-entropy with the text"));
     d.push_back(choice("target_scope", "global", "", {"global", "block", "matrix"},
-                       "within which weights the sparsity is held"));
+                       "within which weights the sparsity is held", kGated));
     d.push_back(whole("batch", "4", "", 1, 4096, "windows", "windows a forward pass"));
     d.push_back(whole("context", "512", "", 16, 1 << 20, "tokens", "tokens a window of learning text"));
     d.push_back(whole("accumulate", "1", "", 1, 65536, "passes",
                       "forward passes a step, each with noise of its own"));
-    d.push_back({"base",
-                 OptionType::Text,
-                 "",
-                 "wanda",
-                 "",
-                 0,
-                 0,
-                 {},
-                 "the frozen 2:4 mask: magnitude, wanda, sparsegpt, thanos, admm, or a mask file (.npz)",
-                 {"patch-tile"}});
+    d.push_back(
+        {"base",
+         OptionType::Text,
+         "",
+         "wanda",
+         "",
+         0,
+         0,
+         {},
+         "the N:M mask that PATCH-Tile freezes and the others' patterns start from: magnitude, wanda, "
+         "sparsegpt, thanos, admm, or a mask file (.npz)",
+         {"patch-tile", "patch-joint", "maskllm"}});
     d.push_back({"tile",
                  OptionType::Tile,
                  "weights",
@@ -142,16 +150,9 @@ std::vector<OptionDescription> makeDescriptions() {
                       "windows of text that one-shot scores and the finish are measured on", kAll));
     d.push_back(
         whole("calibration_context", "1024", "", 16, 1 << 20, "tokens", "tokens a calibration window", kAll));
-    d.push_back({"spill",
-                 OptionType::Boolean,
-                 "",
-                 "false",
-                 "",
-                 0,
-                 0,
-                 {},
-                 "keep the calibration text's activations in a file of the run instead of in memory",
-                 kAll});
+    d.push_back(flag("spill", "false", "",
+                     "keep the calibration text's activations in a file of the run instead of in memory",
+                     kAll));
     d.push_back({"exclude",
                  OptionType::List,
                  "",
@@ -313,18 +314,47 @@ bool OptionDescription::belongsTo(const std::string& method) const {
 
 namespace {
 
-/// PATCH-Tile's published values, table 8.5, where they differ from LEAP's.
+struct RecipeValue {
+    const char* key;
+    const char* desk;   ///< null: the description's
+    const char* paper;  ///< null: the description's, or the desk's where that has none
+};
+/// Where a method's values differ from those that the descriptions have, which are LEAP's.
+const std::map<std::string, std::vector<RecipeValue>>& recipes() {
+    static const std::map<std::string, std::vector<RecipeValue>> values{
+        // Of inputs scaled to norm 1.
+        {"admm", {{"damping", "0.1", "0.1"}}},
+        // methods.md 8.5. LEAP's lower desk rate was measured on gates of single weights; a tile's gathers
+        // thousands of gradients.
+        {"patch-tile",
+         {{"lr", "2e-3", "1e-4"},
+          {"kappa_start", nullptr, "100"},
+          {"kappa_end", nullptr, "500"},
+          {"tau_start", nullptr, "2"},
+          {"lambda_density", nullptr, "3"},
+          {"lambda_weight", nullptr, "0.1"}}},
+        // The published runs at 45 % began at a tau of 4, those at 25 and 35 % at 2.
+        {"patch-joint", {{"lr", "2e-3", "1e-3"}, {"tau_start", nullptr, "2"}}},
+        // methods.md 7, the released code's.
+        {"maskllm",
+         {{"lr", "5e-4", "5e-4"},
+          {"lr_end", nullptr, "0.1"},
+          {"warmup_steps", nullptr, "0"},
+          {"eps", nullptr, "1e-5"},
+          {"weight_decay", nullptr, "0.1"},
+          {"kappa_start", nullptr, "100"},
+          {"kappa_end", "500", "500"},
+          {"lambda_weight", "1e-5", "1e-5"},
+          {"prior_sigma", nullptr, "0.01"}}},
+    };
+    return values;
+}
+
 std::string recipeValue(const OptionDescription& option, const std::string& method, bool paper) {
-    // Of inputs scaled to norm 1.
-    if (option.key == "damping" && method == "admm") return "0.1";
-    // LEAP's lower rate was measured on gates of single weights; a tile's gathers thousands of gradients.
-    if (!paper && option.key == "lr" && method == "patch-tile") return "2e-3";
-    if (paper && method == "patch-tile") {
-        static const std::map<std::string, std::string> published{
-            {"lr", "1e-4"},     {"kappa_start", "100"},  {"kappa_end", "500"},
-            {"tau_start", "2"}, {"lambda_density", "3"}, {"lambda_weight", "0.1"}};
-        if (const auto found = published.find(option.key); found != published.end()) return found->second;
-    }
+    if (const auto found = recipes().find(method); found != recipes().end())
+        for (const auto& value : found->second)
+            if (const char* own = paper ? value.paper : value.desk; option.key == value.key && own)
+                return own;
     return paper && !option.paperValue.empty() ? option.paperValue : option.defaultValue;
 }
 

@@ -5,52 +5,16 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 //
+#include "kernels/cpu/gate_loops-inl.h"
 #include "kernels/cpu/gate_math-inl.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "kernels/cpu/mask_step.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera::kernels {
 namespace HWY_NAMESPACE {
-
-/// Elements whose sums are kept in f32 before they go into f64.
-constexpr std::int64_t kBlock = 4096;
-/// Parts that threads share out; fixed, so that sums do not depend on how many threads there are.
-constexpr std::int64_t kParts = 256;
-
-struct AdamConstants {
-    float rate, decay, beta1, beta2, rest1, rest2, inverse1, inverse2, epsilon;
-    explicit AdamConstants(const AdamParameters& adam)
-        : rate(adam.learningRate),
-          decay(adam.learningRate * adam.weightDecay),
-          beta1(adam.beta1),
-          beta2(adam.beta2),
-          rest1(1.0f - adam.beta1),
-          rest2(1.0f - adam.beta2),
-          inverse1(static_cast<float>(
-              1.0 / (1.0 - std::pow(static_cast<double>(adam.beta1), static_cast<double>(adam.step))))),
-          inverse2(static_cast<float>(
-              1.0 / (1.0 - std::pow(static_cast<double>(adam.beta2), static_cast<double>(adam.step))))),
-          epsilon(adam.epsilon) {}
-};
-
-HWY_INLINE void adamAt(FloatVec p, FloatVec gradient, const AdamConstants& adam, float* parameters,
-                       float* moment1, float* moment2) {
-    const FloatTag d;
-    const auto m1 =
-        hn::MulAdd(hn::Set(d, adam.beta1), loadFloats(moment1), hn::Mul(hn::Set(d, adam.rest1), gradient));
-    const auto m2 = hn::MulAdd(hn::Set(d, adam.beta2), loadFloats(moment2),
-                               hn::Mul(hn::Set(d, adam.rest2), hn::Mul(gradient, gradient)));
-    storeFloats(m1, moment1);
-    storeFloats(m2, moment2);
-    const auto root = hn::Add(hn::Sqrt(hn::Mul(m2, hn::Set(d, adam.inverse2))), hn::Set(d, adam.epsilon));
-    const auto update = hn::Div(hn::Mul(m1, hn::Set(d, adam.rate * adam.inverse1)), root);
-    storeFloats(hn::Sub(hn::NegMulAdd(hn::Set(d, adam.decay), p, p), update), parameters);
-}
 
 template <typename W>
 HWY_INLINE void forwardChunk(const W* weights, const float* logits, W* out, std::int64_t chunk,
@@ -66,8 +30,9 @@ HWY_INLINE void forwardChunk(const W* weights, const float* logits, W* out, std:
         auto gates = hn::Zero(d), squares = hn::Zero(d);
         for (int word = 0; word < 4; ++word) {
             const auto element = word * kCounters + at;
-            const auto m = gateOf(
-                oddsAgainst(loadFloats(logits + element), logisticOf(noise[word]), kappa, shift, inverseTau));
+            const auto m = maskOf(gateOf(oddsAgainst(loadFloats(logits + element), logisticOf(noise[word]),
+                                                     kappa, shift, inverseTau)),
+                                  gate);
             const auto masked = hn::Mul(m, loadFloats(weights + element));
             storeFloats(masked, out + element);
             gates = hn::Add(gates, m);
@@ -104,11 +69,11 @@ HWY_INLINE void backwardChunk(const W* weights, const float* logits, const G* gr
             const auto element = word * kCounters + at;
             const auto p = loadFloats(logits + element), w = loadFloats(weights + element);
             const auto odds = oddsAgainst(p, logisticOf(noise[word]), kappa, shift, inverseTau),
-                       m = gateOf(odds);
+                       soft = gateOf(odds), m = maskOf(soft, constants.gate);
             const auto masked = hn::Mul(m, w);
             auto inner = hn::MulAdd(loadFloats(gradMasked + element), w, density);
             inner = hn::MulAdd(hn::Mul(pull, masked), w, inner);
-            const auto slope = hn::Mul(outer, slopeOf(odds, m));
+            const auto slope = hn::Mul(outer, slopeOf(odds, soft));
             const auto gradient = hn::Mul(slope, inner);
             use(element, p, gradient);
             gates = hn::Add(gates, m);
@@ -119,24 +84,6 @@ HWY_INLINE void backwardChunk(const W* weights, const float* logits, const G* gr
         sumSquares.add(at, squares);
         sumGradient.add(at, gradients);
     }
-}
-
-/// Shares [0, count) out in whole blocks and adds up what `block(first, count, sums)` gives, in order.
-template <typename Block>
-GateSums overBlocks(std::int64_t count, const Block& block) {
-    const std::int64_t blocks = (count + kBlock - 1) / kBlock;
-    GateSums parts[kParts];
-#pragma omp parallel for schedule(static) if (blocks > 4)
-    for (std::int64_t part = 0; part < kParts; ++part)
-        for (std::int64_t b = part * blocks / kParts; b < (part + 1) * blocks / kParts; ++b)
-            block(b * kBlock, std::min(kBlock, count - b * kBlock), parts[part]);
-    GateSums sums;
-    for (const auto& part : parts) {
-        sums.gate += part.gate;
-        sums.squaredMasked += part.squaredMasked;
-        sums.squaredGradient += part.squaredGradient;
-    }
-    return sums;
 }
 
 /// A logit that shuts its gate: what stands behind the last element.

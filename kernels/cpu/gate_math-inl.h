@@ -116,14 +116,23 @@ HWY_INLINE FloatVec expOf(FloatVec x) {
     return hn::Mul(p, hn::BitCast(d, scale));
 }
 
-/// ln u - ln(1 - u) of the uniform number in the middle of one of 2^23 intervals.
-HWY_INLINE FloatVec logisticOf(WordVec word) {
+/// The uniform number u in the middle of one of 2^23 intervals. It and 1 - u are exact: 24 bits hold
+/// (k + 1/2) / 2^23.
+HWY_INLINE FloatVec uniformOf(WordVec word) {
     const FloatTag d;
-    const WordTag words;
-    const auto fraction = hn::Or(hn::ShiftRight<9>(word), hn::Set(words, 0x3f800000u));
-    // Both differences are exact: 24 bits hold (k + 1/2) / 2^23.
-    const auto u = hn::Sub(hn::BitCast(d, fraction), hn::Set(d, 1.0f - 0x1p-24f));
-    return logOf(hn::Div(u, hn::Sub(hn::Set(d, 1.0f), u)));
+    const auto fraction = hn::Or(hn::ShiftRight<9>(word), hn::Set(WordTag(), 0x3f800000u));
+    return hn::Sub(hn::BitCast(d, fraction), hn::Set(d, 1.0f - 0x1p-24f));
+}
+
+/// ln u - ln(1 - u).
+HWY_INLINE FloatVec logisticOf(WordVec word) {
+    const auto u = uniformOf(word);
+    return logOf(hn::Div(u, hn::Sub(hn::Set(FloatTag(), 1.0f), u)));
+}
+
+/// -ln(-ln u).
+HWY_INLINE FloatVec gumbelOf(WordVec word) {
+    return hn::Neg(logOf(hn::Neg(logOf(uniformOf(word)))));
 }
 
 /// Beyond this a gate is shut or open to the last bit of f32.
@@ -144,16 +153,24 @@ HWY_INLINE FloatVec gateOf(FloatVec odds) {
     return hn::Div(one, hn::Add(one, odds));
 }
 
+struct GateConstants {
+    float kappa, shift, inverseTau;
+    bool hard;
+    explicit GateConstants(const GateParameters& gate)
+        : kappa(gate.kappa), shift(gate.shift), inverseTau(1.0f / gate.tau), hard(gate.hard) {}
+};
+
+/// What the mask takes of a gate: the gate itself or, where it is hard, 0 or 1.
+HWY_INLINE FloatVec maskOf(FloatVec gate, const GateConstants& constants) {
+    const FloatTag d;
+    if (!constants.hard) return gate;
+    return hn::IfThenElseZero(hn::Ge(gate, hn::Set(d, 0.5f)), hn::Set(d, 1.0f));
+}
+
 /// m (1 - m) as (e^-x m) m: to the last bits however near m is to one.
 HWY_INLINE FloatVec slopeOf(FloatVec odds, FloatVec gate) {
     return hn::Mul(hn::Mul(odds, gate), gate);
 }
-
-struct GateConstants {
-    float kappa, shift, inverseTau;
-    explicit GateConstants(const GateParameters& gate)
-        : kappa(gate.kappa), shift(gate.shift), inverseTau(1.0f / gate.tau) {}
-};
 
 /// The noise words of a chunk's lanes from `at` on: noise[k] is for elements 16 k + at and the following.
 HWY_INLINE void noiseAt(std::int64_t chunk, std::int64_t at, const NoiseKey& key, WordVec noise[4]) {
@@ -187,7 +204,7 @@ HWY_INLINE void gateChunk(const float* logits, float* gates, std::int64_t chunk,
             const auto element = word * kCounters + at;
             const auto odds =
                 oddsAgainst(loadFloats(logits + element), logisticOf(noise[word]), kappa, shift, inverseTau);
-            storeFloats(gateOf(odds), gates + element);
+            storeFloats(maskOf(gateOf(odds), gate), gates + element);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "kernels/cpu/nm_patterns.h"
+
 /// The fused steps of learnable masks on the CPU. Noise comes from a counter-based generator (Philox4x32-7,
 /// keyed by seed; counter = element, step, stream: element e of a chunk of 64 is word e / 16 of the chunk's
 /// counter e % 16), so backward recomputes it and nothing is stored; results do not depend on the number of
@@ -20,6 +22,8 @@ struct GateParameters {
     float kappa = 100.0f;  ///< scale of the logits
     float tau = 1.0f;      ///< temperature
     float shift = 0.0f;    ///< subtracted from every logit: centring that holds the budget
+    /// Straight-through: the mask is what the draw makes likeliest, 0 or 1; its gradient is the soft one's.
+    bool hard = false;
 };
 
 /// Per-step constants of Adam with bias correction done by the caller's step count.
@@ -86,7 +90,7 @@ GateSums bernoulliBackwardAdam(const float* weights, float* logits, const float*
 void adamStep(float* parameters, const float* gradient, float* moment1, float* moment2, std::int64_t count,
               float gradientScale, const AdamParameters& adam);
 
-/// The gates m of elements 0..count-1 themselves.
+/// The gates m of elements 0..count-1 themselves, 0 or 1 where they are hard.
 void gateValues(const float* logits, float* gates, std::int64_t count, const GateParameters& gate,
                 const NoiseKey& noise);
 
@@ -123,6 +127,68 @@ GateSums tileBackward(const float* weights, const std::uint8_t* inner, const flo
                       const float* gradMasked, float* gradLogits, const TileGeometry& geometry,
                       const GateParameters& gate, const GateRegularisers& regularisers,
                       const NoiseKey& noise);
+
+/// MaskLLM's pattern gates (methods.md 7): every `group` consecutive weights keep `keep`, in one of
+/// patterns() ways. Logits, moments and gradients are [patterns, groups]: the first pattern's of all groups,
+/// then the next one's. The noise of group g and pattern p is element (g / 64 * patterns + p) * 64 + g % 64.
+struct PatternGeometry {
+    std::int64_t groups = 0;
+    int keep = 2, group = 4;
+    int patterns() const { return patternCount(keep, group); }
+    std::int64_t logits() const { return groups * patterns(); }
+    std::int64_t weights() const { return groups * group; }
+};
+
+/// What all passes over the pattern gates of one matrix are told.
+struct PatternGates {
+    PatternGeometry geometry;
+    GateParameters gate;  ///< its shift says nothing here: a softmax does not see it
+    NoiseKey noise;
+    /// PATCH-Joint: the gate of every tile of `tiles`, as gateValues draws them; null: none, as if all shut.
+    /// A group lies within one tile: `group` divides the tiles' and the matrix's columns.
+    const float* tileGates = nullptr;
+    TileGeometry tiles;
+};
+
+/// y = softmax((kappa P + G) / tau) over a group's patterns, G = -ln(-ln u) Gumbel noise; soft = the sum of
+/// the patterns, each y times; M = g + (1 - g) soft, g the tile's gate; out = w M. All arguments are clamped,
+/// so that no logit makes a NaN. Sums.gate is the sum of M over the weights.
+/// `weights` and `out` [groups * group], `logits` [patterns, groups]; at most kMostPatterns patterns.
+GateSums patternForward(const std::uint16_t* weights, const float* logits, std::uint16_t* out,
+                        const PatternGates& gates);
+GateSums patternForward(const float* weights, const float* logits, float* out, const PatternGates& gates);
+
+/// Adds dL/dP to `gradLogits` [patterns, groups]: (kappa / tau) (1 - g) y_p (s_p - sum_q y_q s_q), s_p the
+/// sum over pattern p's weights of (gradMasked w + weight M w^2). The density says nothing to patterns, which
+/// all keep as many. Where `tileSlopes` [groups] is given it receives what each group adds to dL/dg of its
+/// tile: the sum over its weights of (1 - soft) (gradMasked w + density + weight M w^2).
+GateSums patternBackward(const std::uint16_t* weights, const float* logits, const float* gradMasked,
+                         float* gradLogits, const PatternGates& gates, const GateRegularisers& regularisers,
+                         float* tileSlopes = nullptr);
+GateSums patternBackward(const std::uint16_t* weights, const float* logits, const std::uint16_t* gradMasked,
+                         float* gradLogits, const PatternGates& gates, const GateRegularisers& regularisers,
+                         float* tileSlopes = nullptr);
+GateSums patternBackward(const float* weights, const float* logits, const float* gradMasked,
+                         float* gradLogits, const PatternGates& gates, const GateRegularisers& regularisers,
+                         float* tileSlopes = nullptr);
+
+/// Backward and Adam in one pass, as bernoulliBackwardAdam.
+GateSums patternBackwardAdam(const std::uint16_t* weights, float* logits, const float* gradMasked,
+                             float* moment1, float* moment2, const PatternGates& gates,
+                             const GateRegularisers& regularisers, const AdamParameters& adam,
+                             float* tileSlopes = nullptr);
+GateSums patternBackwardAdam(const std::uint16_t* weights, float* logits, const std::uint16_t* gradMasked,
+                             float* moment1, float* moment2, const PatternGates& gates,
+                             const GateRegularisers& regularisers, const AdamParameters& adam,
+                             float* tileSlopes = nullptr);
+GateSums patternBackwardAdam(const float* weights, float* logits, const float* gradMasked, float* moment1,
+                             float* moment2, const PatternGates& gates, const GateRegularisers& regularisers,
+                             const AdamParameters& adam, float* tileSlopes = nullptr);
+
+/// Adds to `gradLogits` [tiles] (kappa / tau) g (1 - g) times the sum of `tileSlopes` over the tile's groups,
+/// `tileGates` being the soft gates g of `gate`. Returns the sum of the squares of what it added.
+double tileGradients(const float* tileSlopes, const float* tileGates, float* gradLogits,
+                     const TileGeometry& geometry, int group, const GateParameters& gate);
 
 /// The dispatch target that the kernels of this process use, e.g. "AVX3_ZEN4", "AVX2", "EMU128".
 const char* maskKernelTarget();

@@ -167,16 +167,19 @@ GateSums tilesBackward(const W* weights, const std::uint8_t* inner, const float*
                        float* gradLogits, const TileGeometry& geometry, const GateParameters& gate,
                        const GateRegularisers& regularisers, const NoiseKey& noise) {
     return overTiles(geometry, [&](std::int64_t tile, GateSums& sums) {
-        // The gate of one tile again, from its counter: the chunk of 64 that holds it is drawn anew.
+        // The gate of one tile again, from its counter: the chunk of 64 that holds it is drawn anew. Its
+        // slope is the soft one's.
+        auto soft = gate;
+        soft.hard = false;
         float chunk[kChunk], values[kChunk];
         const auto base = tile / kChunk * kChunk;
         for (std::int64_t i = 0; i < kChunk; ++i)
             chunk[i] = base + i < geometry.tiles() ? logits[base + i] : 0.0f;
-        gateChunk(chunk, values, tile / kChunk, gate, noise);
-        const float g = values[tile - base];
+        gateChunk(chunk, values, tile / kChunk, soft, noise);
+        const float g = values[tile - base], mask = gate.hard ? static_cast<float>(g >= 0.5f) : g;
         double sum = 0;
         overTile(geometry, tile, [&](std::int64_t at, std::int64_t size) {
-            sum += backwardRun(weights + at, inner + at, g, gradMasked + at, size, regularisers, sums);
+            sum += backwardRun(weights + at, inner + at, mask, gradMasked + at, size, regularisers, sums);
         });
         const double gradient = static_cast<double>(gate.kappa / gate.tau) * g * (1.0 - g) * sum;
         sums.squaredGradient += gradient * gradient;

@@ -11,6 +11,7 @@
 #include "core/formats/export_hf.h"
 #include "core/formats/model_files.h"
 #include "core/session/model_catalogue.h"
+#include "core/session/tile_map.h"
 #include "core/text/tokenizer.h"
 #include "support/support.h"
 
@@ -56,7 +57,7 @@ class BudgetsTest : public QObject {
     int m_runs = 0;
 
     Run run(Json json, Json set = Json::object()) {
-        const bool learns = json["method"] == "leap" || json["method"] == "patch-tile";
+        const bool learns = methodNamed(json["method"]).learns;
         json["model"] = "starter";
         json["text"] = (std::filesystem::path(TESSERA_SOURCE_DIR) / "LICENSE").string();
         json["threads"] = 2;
@@ -139,8 +140,9 @@ class BudgetsTest : public QObject {
         QTest::addColumn<QString>("dtype");
         for (const char* dtype : {"bf16", "f32"})
             for (const auto& method : methodDescriptions())
-                QTest::addRow("%s, %s", method.name.c_str(), dtype)
-                    << QString::fromStdString(method.name) << dtype;
+                if (method.patterns.front() != "2:4")  // patterns always remove something
+                    QTest::addRow("%s, %s", method.name.c_str(), dtype)
+                        << QString::fromStdString(method.name) << dtype;
     }
     void sparsityZeroIsTheDenseModel() {
         QFETCH(QString, method);
@@ -211,6 +213,31 @@ class BudgetsTest : public QObject {
                 }
         }
         QVERIFY(half > 0);
+        QCOMPARE(dense > 0, sparsity < 0.5);
+    }
+
+    /// PATCH-Joint: to half a tile, every tile dense or 2:4.
+    void jointMeetsTheBudget_data() {
+        QTest::addColumn<double>("sparsity");
+        for (const double sparsity : {0.125, 0.25, 0.375, 0.45, 0.5})
+            QTest::addRow("%g", sparsity) << sparsity;
+    }
+    void jointMeetsTheBudget() {
+        QFETCH(double, sparsity);
+        const auto made = run({{"method", "patch-joint"}, {"sparsity", sparsity}},
+                              {{"tile", "64x64"}, {"base", "magnitude"}, {"prior", "magnitude"}});
+        QCOMPARE(made.masks.weights(), m_weights);
+        const double off =
+            std::abs(static_cast<double>(made.zeros()) - sparsity * static_cast<double>(m_weights));
+        QVERIFY2(off <= 0.5 * 64 * 64 / 2, qPrintable(QString::number(off)));
+        std::int64_t dense = 0;
+        for (const auto& matrix : m_matrices) {
+            const auto tiles = tilesOf(matrix.name, made.masks.masks.at(matrix.name), 64, 64);
+            for (const auto kind : tiles.kind) {
+                QVERIFY(kind == TileKind::Dense || kind == TileKind::TwoFour);
+                dense += kind == TileKind::Dense;
+            }
+        }
         QCOMPARE(dense > 0, sparsity < 0.5);
     }
 
@@ -285,6 +312,10 @@ class BudgetsTest : public QObject {
         QTest::newRow("magnitude 2:4") << "magnitude" << 2 << 4;
         QTest::newRow("wanda 2:4") << "wanda" << 2 << 4;
         QTest::newRow("wanda 3:8") << "wanda" << 3 << 8;
+        QTest::newRow("maskllm 2:4") << "maskllm" << 2 << 4;
+        QTest::newRow("maskllm 1:4") << "maskllm" << 1 << 4;
+        QTest::newRow("maskllm 3:4") << "maskllm" << 3 << 4;
+        QTest::newRow("maskllm 4:8") << "maskllm" << 4 << 8;
     }
     void patternsHoldInEveryGroup() {
         QFETCH(QString, method);
@@ -296,9 +327,33 @@ class BudgetsTest : public QObject {
         QCOMPARE(made.achieved(), 1 - static_cast<double>(keep) / group);
     }
 
+    /// MaskLLM begins at its base: without a step that is its mask, a file's as well as a method's.
+    void patternsBeginAtTheBase() {
+        const auto base = readMasks(baseFile());
+        for (const auto& given : {baseFile().string(), std::string("wanda")}) {
+            const auto made = run({{"method", "maskllm"}, {"steps", 0}}, {{"base", given}});
+            for (const auto& [name, mask] : base.masks) QVERIFY(made.masks.masks.at(name).bits == mask.bits);
+        }
+    }
+
+    void impossiblePatternsAreRefused() {
+        EXPECT_ERROR(run({{"method", "maskllm"}, {"pattern", "8:16"}}), InvalidInput, "more patterns");
+        EXPECT_ERROR(run({{"method", "maskllm"}, {"pattern", "2:7"}}), InvalidInput, "do not divide");
+        EXPECT_ERROR(run({{"method", "maskllm"}, {"pattern", "unstructured"}, {"sparsity", 0.5}}),
+                     InvalidInput, "pattern");
+        EXPECT_ERROR(run({{"method", "maskllm"}, {"sparsity", 0.6}}), InvalidInput, "2:4");
+        EXPECT_ERROR(run({{"method", "maskllm"}, {"pattern", "1:4"}}, {{"base", baseFile().string()}}),
+                     InvalidInput, "not 1:4");
+        EXPECT_ERROR(run({{"method", "patch-joint"}, {"sparsity", 0.6}}), InvalidInput, "at most 0.5");
+        EXPECT_ERROR(run({{"method", "patch-joint"}, {"sparsity", 0.25}}, {{"tile", "64x50"}}), InvalidInput,
+                     "tile");
+        EXPECT_ERROR(run({{"method", "maskllm"}}, {{"target_scope", "block"}}), InvalidInput,
+                     "has no option");
+    }
+
     /// Excluded matrices have no mask, and the budget holds in the others.
     void exclusionsStayDense() {
-        for (const char* method : {"wanda", "leap"}) {
+        for (const char* method : {"wanda", "leap", "maskllm"}) {
             const auto made = run({{"method", method}, {"sparsity", 0.5}},
                                   {{"exclude", "*.v_proj.weight,model.layers.0.*"}});
             std::int64_t weights = 0;
@@ -319,6 +374,11 @@ class BudgetsTest : public QObject {
         const auto patch =
             run({{"method", "patch-tile"}, {"sparsity", 0.35}}, {{"recipe", "paper"}, {"tile", "64x64"}});
         QVERIFY(std::abs(static_cast<double>(patch.zeros()) - 0.35 * static_cast<double>(m_weights)) <= 1024);
+        const auto joint = run({{"method", "patch-joint"}, {"sparsity", 0.35}},
+                               {{"recipe", "paper"}, {"tile", "64x64"}, {"accumulate", 2}});
+        QVERIFY(std::abs(static_cast<double>(joint.zeros()) - 0.35 * static_cast<double>(m_weights)) <= 1024);
+        const auto patterns = run({{"method", "maskllm"}}, {{"recipe", "paper"}, {"straight_through", true}});
+        QCOMPARE(patterns.zeros() * 2, m_weights);
     }
 
   private:

@@ -53,7 +53,7 @@ class ChangedWeightsTest : public QObject {
               const Json& changes = Json::object()) {
         Json json{{"model", "starter"},
                   {"method", method},
-                  {"sparsity", method == "patch-tile" ? 0.375 : 0.5},
+                  {"sparsity", method.starts_with("patch") ? 0.375 : 0.5},
                   {"text", kText},
                   {"threads", 2},
                   {"out", (m_scratch / ("run" + std::to_string(++m_runs))).string()}};
@@ -64,7 +64,7 @@ class ChangedWeightsTest : public QObject {
         if (methodNamed(method).learns) {
             json["steps"] = 2;
             all.update({{"context", 32}, {"batch", 1}, {"snapshots", 1}, {"warmup_steps", 0}});
-            if (method == "patch-tile") all["tile"] = "64x64";
+            if (method.starts_with("patch")) all["tile"] = "64x64";
         }
         all.update(set);
         json.update(changes);
@@ -84,7 +84,7 @@ class ChangedWeightsTest : public QObject {
         QTest::addColumn<QString>("method");
         QTest::addColumn<QString>("finish");
         for (const char* method : {"sparsegpt", "thanos", "admm"}) QTest::newRow(method) << method << "none";
-        for (const char* method : {"wanda", "leap", "patch-tile"})
+        for (const char* method : {"wanda", "leap", "patch-tile", "patch-joint", "maskllm"})
             QTest::addRow("%s, finished", method) << method << "optima";
     }
 
@@ -100,7 +100,7 @@ class ChangedWeightsTest : public QObject {
         QVERIFY(resolved.masks && resolved.weights);
         const auto files = ModelFiles::open(resolved.path, resolved.weights);
         const auto masks = readMasks(*resolved.masks);
-        if (method != "patch-tile")
+        if (!method.startsWith("patch"))
             QVERIFY(std::abs(result["sparsity"]["achieved"].get<double>() - 0.5) < 1e-3);
 
         // The text's end, which the run held out.
@@ -146,10 +146,10 @@ class ChangedWeightsTest : public QObject {
     void stoppedRunsEndTheSame() {
         QFETCH(QString, method);
         QFETCH(QString, finish);
-        const Json set{{"finish", finish.toStdString()}, {"eval_windows", 0}, {"prior", "magnitude"}};
-        auto own = set;
-        if (!methodNamed(method.toStdString()).learns) own.erase("prior");
-        if (method == "patch-tile") own["base"] = "magnitude";
+        Json own{{"finish", finish.toStdString()}, {"eval_windows", 0}};
+        const OptionSet options(method.toStdString(), Json::object());
+        for (const char* start : {"prior", "base"})
+            if (options.has(start)) own[start] = "magnitude";
         const auto whole = spec(method.toStdString(), own), cut = spec(method.toStdString(), own);
         run(whole);
         RunControl control;

@@ -178,8 +178,9 @@ class TestLeaving : public QObject {
         QTest::addColumn<double>("sparsity");
         for (const auto& method : methodDescriptions())
             for (const double sparsity : {0.3, 0.5})
-                QTest::addRow("%s, %g", method.name.c_str(), sparsity)
-                    << QString::fromStdString(method.name) << sparsity;
+                if (sparsity == 0.5 || method.patterns.front() != "2:4")
+                    QTest::addRow("%s, %g", method.name.c_str(), sparsity)
+                        << QString::fromStdString(method.name) << sparsity;
         QTest::newRow("leap, 0.7") << "leap" << 0.7;
     }
     void anExportIsAModel() {

@@ -48,6 +48,42 @@ class PreflightTest : public QObject {
         QVERIFY(!std::filesystem::exists(m_scratch / "run"));  // nothing is written
     }
 
+    /// A logit and its two moments for each weight of LEAP's, six for every four of 2:4 patterns, seventy for
+    /// every eight of 4:8: twice on disk, once in memory.
+    void patternsTakeTheirRoom() {
+        const auto leap = ask({{"method", "leap"}, {"sparsity", 0.5}, {"steps", 50}});
+        const auto weights = [] {
+            double sum = 0;
+            for (const auto& matrix :
+                 prunableMatrices(ModelFiles::open(resolveModel("starter").path).config()))
+                sum += static_cast<double>(matrix.elements());
+            return sum;
+        }();
+        const auto more = [&](Json json, const char* what) {
+            json["steps"] = 50;
+            return ask(json).at(what).at("needed").get<double>() - leap.at(what).at("needed").get<double>();
+        };
+        const Json maskllm{{"method", "maskllm"}}, joint{{"method", "patch-joint"}, {"sparsity", 0.45}},
+            eight{{"method", "maskllm"}, {"pattern", "4:8"}};
+        for (const auto& [json, logits] : {std::pair{maskllm, 1.5}, {joint, 1.5}, {eight, 8.75}}) {
+            QVERIFY(std::abs(more(json, "disk") - 24 * (logits - 1) * weights) < 0.01 * 24 * weights);
+            QVERIFY(std::abs(more(json, "memory") - 12 * (logits - 1) * weights) < 0.01 * 12 * weights);
+        }
+    }
+
+    void measuresAStepOfEachMethod() {
+        for (const auto& method : methodDescriptions()) {
+            if (!method.learns) continue;
+            const auto found = ask({{"method", method.name},
+                                    {"sparsity", 0.5},
+                                    {"steps", 10},
+                                    {"set", {{"batch", 1}, {"context", 32}}}},
+                                   true);
+            QVERIFY(found.at("seconds").at("measured").get<bool>());
+            QVERIFY(found.at("seconds").at("step").get<double>() > 0);
+        }
+    }
+
     void measuresOneRealStep() {
         const Json set{{"batch", 1}, {"context", 32}};
         const auto found = ask({{"method", "leap"}, {"sparsity", 0.5}, {"steps", 10}, {"set", set}}, true);

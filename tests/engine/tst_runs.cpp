@@ -42,10 +42,10 @@ class TestRuns : public QObject {
 
     Json spec(const std::string& method, const Json& changes = Json::object(),
               const Json& set = Json::object()) {
-        const bool learns = method == "leap" || method == "patch-tile";
+        const bool learns = methodNamed(method).learns, tiles = method.starts_with("patch");
         Json json{{"model", "starter"},
                   {"method", method},
-                  {"sparsity", method == "patch-tile" ? 0.375 : 0.5},
+                  {"sparsity", tiles ? 0.375 : 0.5},
                   {"text", TESSERA_SOURCE_DIR "/LICENSE"},
                   {"threads", 2},
                   {"out", (m_scratch / ("run" + std::to_string(++m_runs))).string()}};
@@ -55,7 +55,7 @@ class TestRuns : public QObject {
         if (method != "magnitude") all.update({{"calibration_windows", 2}, {"calibration_context", 64}});
         if (learns)
             all.update({{"context", 32}, {"batch", 1}, {"snapshots", 1}, {"warmup_steps", 0}, {"lr", 0.02}});
-        if (method == "patch-tile") all["tile"] = "64x64";
+        if (tiles) all["tile"] = "64x64";
         all.update(set);
         json["set"] = all;
         return json;
@@ -93,8 +93,8 @@ class TestRuns : public QObject {
         QFETCH(QString, dtype);
         const auto name = method.toStdString();
         const Json changes{{"dtype", dtype.toStdString()}, {"seed", 11}};
-        // Without a prior every gate is the noise's and the data's.
-        const Json set = name == "leap" || name == "patch-tile" ? Json{{"prior", "none"}} : Json::object();
+        // Without a prior every logit is the noise's and the data's.
+        const Json set = methodNamed(name).learns ? Json{{"prior_strength", 0}} : Json::object();
         const auto one = spec(name, changes, set), two = spec(name, changes, set);
         run(one);
         run(two);
@@ -171,6 +171,26 @@ class TestRuns : public QObject {
         QVERIFY(masksOf(cut) == masksOf(whole));
     }
 
+    /// A run that was cut off and gone on with leaves the masks of one that was left alone, to the byte.
+    void cutRunsEndAlike_data() {
+        QTest::addColumn<QString>("method");
+        for (const auto& method : methodDescriptions())
+            if (method.learns) QTest::newRow(method.name.c_str()) << QString::fromStdString(method.name);
+    }
+    void cutRunsEndAlike() {
+        QFETCH(QString, method);
+        const auto cut = spec(method.toStdString()), whole = spec(method.toStdString());
+        run(whole);
+        stopped(cut, 2);
+        const auto path = fs::path(cut["out"].get<std::string>());
+        QVERIFY(!fs::exists(path / "masks.npz"));
+        const auto result = resume(cut);
+        QCOMPARE(result["steps"].get<int>(), 3);
+        QVERIFY(masksOf(cut) == masksOf(whole));
+        const auto other = fs::path(whole["out"].get<std::string>());
+        QVERIFY(readFile(path / "maps/step-3.bin") == readFile(other / "maps/step-3.bin"));
+    }
+
     /// Minutes become steps once, written down before the first of them; a resumed run keeps to that.
     void minutesBecomeStepsOnce() {
         const auto json = spec("leap", {{"minutes", 0.05}});
@@ -199,6 +219,10 @@ class TestRuns : public QObject {
         QTest::addColumn<QString>("pattern");
         QTest::newRow("tiles") << "patch-tile" << 0.45 << "45%"
                                << "Dense/2:4 tiles";
+        QTest::newRow("joint") << "patch-joint" << 0.25 << "25%"
+                               << "Dense/2:4 tiles";
+        QTest::newRow("learned 2:4") << "maskllm" << 0.5 << "50%"
+                                     << "2:4";
         QTest::newRow("2:4") << "wanda" << 0.5 << "50%"
                              << "2:4";
     }

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/base/file_io.h"
+#include "core/formats/export_gguf.h"
 #include "support/model_as_gguf.h"
 #include "support/support.h"
 
@@ -39,6 +40,33 @@ class TestGgufFamilies : public QObject {
         return folder;
     }
 
+    void sameModel(const ModelFiles& again, const ModelFiles& model) {
+        // Numbers that the file holds as f32 are compared as such; the rest is the same.
+        auto config = again.config();
+        const auto& want = model.config();
+        config.bosToken = want.bosToken;
+        config.eosToken = want.eosToken;
+        const auto take = [](double& value, double wanted) {
+            if (near(value, wanted)) value = wanted;
+        };
+        take(config.rmsEps, want.rmsEps);
+        take(config.scoreScale, want.scoreScale);
+        take(config.embeddingScale, want.embeddingScale);
+        take(config.residualScale, want.residualScale);
+        take(config.logitDivisor, want.logitDivisor);
+        take(config.ropeScaling.factor, want.ropeScaling.factor);
+        QVERIFY2(config == want, dumpLine(config.toJson("float32")).c_str());
+        QCOMPARE(again.tensors().tensors().size(), model.tensors().tensors().size());
+        for (const auto& info : model.tensors().tensors()) {
+            const auto a = test::valuesOf(model.tensors(), info.name),
+                       b = test::valuesOf(again.tensors(), info.name);
+            QCOMPARE(a.size(), b.size());
+            for (std::size_t i = 0; i < a.size(); ++i)
+                if (std::abs(a[i] - b[i]) > (info.name.ends_with("norm.weight") ? 1.2e-7f : 0.0f))
+                    QFAIL(qPrintable(QString("%1, element %2").arg(info.name.c_str()).arg(i)));
+        }
+    }
+
   private Q_SLOTS:
     void theSameModel_data() {
         QTest::addColumn<QString>("family");
@@ -65,31 +93,36 @@ class TestGgufFamilies : public QObject {
         const auto model = ModelFiles::open(changed(family, parseJson(values.toStdString(), "values")));
         test::GgufWriter writer;
         test::putModel(writer, model);
-        const auto again = ModelFiles::open(write(writer));
-        // Numbers that the file holds as f32 are compared as such; the rest is the same.
-        auto config = again.config();
-        const auto& want = model.config();
-        config.bosToken = want.bosToken;
-        config.eosToken = want.eosToken;
-        const auto take = [](double& value, double wanted) {
-            if (near(value, wanted)) value = wanted;
+        sameModel(ModelFiles::open(write(writer)), model);
+        if (QTest::currentTestFailed()) return;
+        // And as we write it ourselves.
+        const auto own = m_scratch / "own.gguf";
+        std::filesystem::remove(own);
+        exportGguf(
+            model, nullptr, [](GgufWriter&) {}, own, [](int, int) {});
+        sameModel(ModelFiles::open(own), model);
+    }
+
+    void whatGgufHasNoWordsForIsNotWritten_data() {
+        QTest::addColumn<QString>("family");
+        QTest::addColumn<QString>("values");
+        const auto row = [](const char* family, const char* values) {
+            QTest::addRow("%s %s", family, values) << QString(family) << QString(values);
         };
-        take(config.rmsEps, want.rmsEps);
-        take(config.scoreScale, want.scoreScale);
-        take(config.embeddingScale, want.embeddingScale);
-        take(config.residualScale, want.residualScale);
-        take(config.logitDivisor, want.logitDivisor);
-        take(config.ropeScaling.factor, want.ropeScaling.factor);
-        QVERIFY2(config == want, dumpLine(config.toJson("float32")).c_str());
-        QCOMPARE(again.tensors().tensors().size(), model.tensors().tensors().size());
-        for (const auto& info : model.tensors().tensors()) {
-            const auto a = test::valuesOf(model.tensors(), info.name),
-                       b = test::valuesOf(again.tensors(), info.name);
-            QCOMPARE(a.size(), b.size());
-            for (std::size_t i = 0; i < a.size(); ++i)
-                if (std::abs(a[i] - b[i]) > (info.name.ends_with("norm.weight") ? 1.2e-7f : 0.0f))
-                    QFAIL(qPrintable(QString("%1, element %2").arg(info.name.c_str()).arg(i)));
-        }
+        row("llama_dynamic", "{}");
+        row("phi3", "{}");
+        row("mistral", "{}");  // its window
+        row("gemma2", R"({"query_pre_attn_scalar": 20})");
+    }
+    void whatGgufHasNoWordsForIsNotWritten() {
+        QFETCH(QString, family);
+        QFETCH(QString, values);
+        const auto model = ModelFiles::open(changed(family, parseJson(values.toStdString(), "values")));
+        const auto own = m_scratch / "refused.gguf";
+        EXPECT_ERROR(exportGguf(
+                         model, nullptr, [](GgufWriter&) {}, own, [](int, int) {}),
+                     UnsupportedVersion, "--format hf");
+        QVERIFY(!std::filesystem::exists(own));
     }
 
     void whatIsNotKnownIsRefused() {

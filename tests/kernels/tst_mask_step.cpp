@@ -2,62 +2,22 @@
 
 #include <QTest>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <random>
 #include <vector>
 
-#include "hwy/targets.h"
 #include "kernels/cpu/mask_step.h"
+#include "kernels/gate_inputs.h"
 #include "kernels/reference/gates.h"
 
 using namespace tessera::kernels;
+using namespace tessera::test;
 
 namespace {
-
-float widen(std::uint16_t bits) {
-    const std::uint32_t wide = std::uint32_t(bits) << 16;
-    float value;
-    std::memcpy(&value, &wide, 4);
-    return value;
-}
-
-struct Inputs {
-    std::vector<std::uint16_t> weights, gradHalf;
-    std::vector<float> logits, grad, weightsFull;
-    explicit Inputs(std::int64_t count) {
-        std::mt19937 random(static_cast<unsigned>(count));
-        std::normal_distribution<float> normal;
-        for (std::int64_t i = 0; i < count; ++i) {
-            const float w = 0.02f * normal(random), g = 1e-3f * normal(random);
-            std::uint32_t bits;
-            std::memcpy(&bits, &w, 4);
-            weights.push_back(static_cast<std::uint16_t>(bits >> 16));
-            weightsFull.push_back(widen(weights.back()));
-            std::memcpy(&bits, &g, 4);
-            gradHalf.push_back(static_cast<std::uint16_t>(bits >> 16));
-            grad.push_back(widen(gradHalf.back()));
-            logits.push_back(0.02f * normal(random));
-        }
-    }
-};
 
 const GateParameters kGate{100.0f, 0.7f, 0.003f};
 const NoiseKey kNoise{0x1234567890abcdefull, 17, 5};
 const GateRegularisers kRegularisers{1e-5f, 2e-3f};
 const reference::Gate kReference{100.0, 0.7f, 0.003f};
-
-/// Runs `body` with every instruction set that this machine has.
-template <typename Body>
-void onEveryTarget(const Body& body) {
-    for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-        hwy::SetSupportedTargetsForTest(target);
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-        body();
-    }
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 }  // namespace
 
@@ -249,8 +209,48 @@ class TestMaskStep : public QObject {
         }
     }
 
-    /// M = g + (1 - g) inner, ragged tiles, and the gradient of each tile's gate.
+    /// Straight-through: the mask is 0 or 1, the gradient the soft gate's at that mask.
+    void hardGatesHaveSoftGradients() {
+        const std::int64_t count = 777;
+        const Inputs in(count);
+        auto hard = kGate;
+        hard.hard = true;
+        onEveryTarget([&] {
+            std::vector<float> out(static_cast<std::size_t>(count)), gradient(out.size()), gates(out.size());
+            const auto sums =
+                bernoulliForward(in.weightsFull.data(), in.logits.data(), out.data(), count, hard, kNoise);
+            bernoulliBackward(in.weightsFull.data(), in.logits.data(), in.grad.data(), gradient.data(), count,
+                              hard, kRegularisers, kNoise);
+            gateValues(in.logits.data(), gates.data(), count, hard, kNoise);
+            std::int64_t open = 0;
+            for (std::int64_t i = 0; i < count; ++i) {
+                const auto at = static_cast<std::size_t>(i);
+                const double noise = reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream,
+                                                              static_cast<std::uint64_t>(i));
+                const double m = reference::gate(in.logits[at], noise, kReference), w = in.weightsFull[at],
+                             mask = m >= 0.5;
+                open += m >= 0.5;
+                QCOMPARE(out[at], m >= 0.5 ? in.weightsFull[at] : 0.0f);
+                QCOMPARE(gates[at], static_cast<float>(mask));
+                const double expected = reference::gateSlope(in.logits[at], noise, kReference) *
+                                        (in.grad[at] * w + static_cast<double>(kRegularisers.density) +
+                                         static_cast<double>(kRegularisers.weight) * mask * w * w);
+                QVERIFY(std::abs(gradient[at] - expected) < 2e-4 * std::abs(expected) + 3e-7);
+            }
+            QCOMPARE(sums.gate, static_cast<double>(open));
+        });
+    }
+
+    /// M = g + (1 - g) inner, ragged tiles, and the gradient of each tile's gate; hard and soft.
+    void tiles_data() {
+        QTest::addColumn<bool>("hard");
+        QTest::newRow("soft") << false;
+        QTest::newRow("straight-through") << true;
+    }
     void tiles() {
+        QFETCH(bool, hard);
+        auto tileGate = kGate;
+        tileGate.hard = hard;
         const TileGeometry geometry{50, 44, 16, 12};
         const std::int64_t count = geometry.rows * geometry.cols;
         const Inputs in(count);
@@ -262,9 +262,9 @@ class TestMaskStep : public QObject {
             std::vector<float> gates(logits.size()), out(static_cast<std::size_t>(count)),
                 gradient(logits.size());
             const auto sums = tileForward(in.weightsFull.data(), inner.data(), logits.data(), gates.data(),
-                                          out.data(), geometry, kGate, kNoise);
+                                          out.data(), geometry, tileGate, kNoise);
             tileBackward(in.weightsFull.data(), inner.data(), logits.data(), in.grad.data(), gradient.data(),
-                         geometry, kGate, kRegularisers, kNoise);
+                         geometry, tileGate, kRegularisers, kNoise);
             std::vector<double> expected(logits.size());
             double total = 0;
             for (std::int64_t r = 0; r < geometry.rows; ++r)
@@ -273,8 +273,8 @@ class TestMaskStep : public QObject {
                                at = static_cast<std::size_t>(r * geometry.cols + c);
                     const double noise =
                         reference::logisticNoise(kNoise.seed, kNoise.step, kNoise.stream, tile);
-                    const double g = reference::gate(logits[tile], noise, kReference),
-                                 mask = inner[at] ? 1.0 : g;
+                    const double soft = reference::gate(logits[tile], noise, kReference),
+                                 g = hard ? soft >= 0.5 : soft, mask = inner[at] ? 1.0 : g;
                     QVERIFY(std::abs(gates[tile] - g) < 2e-5);
                     QVERIFY(std::abs(out[at] - mask * in.weightsFull[at]) < 1e-6);
                     total += mask;

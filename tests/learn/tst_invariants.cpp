@@ -514,6 +514,8 @@ class InvariantsTest : public QObject {
         }
         QCOMPARE(learningRate(Curve::Cosine, 1e-3, 5, 5, 2000), 1e-3);
         QVERIFY(learningRate(Curve::Cosine, 1e-3, 5, 1999, 2000) < 1e-8);
+        QCOMPARE(learningRate(Curve::Cosine, 1e-3, 5, 5, 2000, 1e-4), 1e-3);
+        QVERIFY(std::abs(learningRate(Curve::Cosine, 1e-3, 5, 2000, 2000, 1e-4) - 1e-4) < 1e-12);
         auto s = settings(3);
         MaskTrainer trainer(*m_decoder, leapMasks(), m_ids, s);
         const auto first = trainer.step();

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/learn/masked_linear.h"
+#include "core/learn/pattern_masks.h"
 #include "core/prune/selection.h"
 #include "kernels/reference/gates.h"
 
@@ -18,6 +19,7 @@ using Matrix = std::vector<double>;
 
 constexpr std::int64_t kTokens = 6, kCols = 20;
 const kernels::GateParameters kGate{40.0f, 0.8f, 0.004f};
+const kernels::GateParameters kPatternGate{60.0f, 0.9f};
 /// What the trainer gives a mask beside the loss: constants of (density m + weight (m w)^2 / 2).
 const kernels::GateRegularisers kRegularisers{0.03f, -0.2f};
 
@@ -30,6 +32,16 @@ struct OpenTile : TileMask {
     using TileMask::gradient;
     using TileMask::TileMask;
 };
+struct OpenJoint : JointMask {
+    using JointMask::gradient;
+    using JointMask::JointMask;
+};
+struct OpenPattern : PatternMask {
+    OpenPattern(PrunableMatrix matrix) : PatternMask(std::move(matrix), 2, 4) {}
+    using PatternMask::gradient;
+};
+
+enum Kind { Leap, Tile, Joint, Patterns };
 
 PrunableMatrix matrixNamed(const std::string& name, std::int64_t rows) {
     return {name, "q", 0, rows, kCols};
@@ -45,34 +57,59 @@ torch::Tensor drawn(std::initializer_list<std::int64_t> sizes, double scale, std
     return torch::randn(sizes, generator, torch::kFloat32) * scale;
 }
 
-/// How a logit's gate acts on the weights of its matrix, in f64 and by definition.
+/// How logits act on the weights of their matrix, in f64 and by definition.
 struct Definition {
+    Kind kind = Leap;
     std::int64_t rows = 0, tileRows = 1, tileCols = 1;  ///< tiles of one weight: LEAP
-    std::vector<bool> inner;                            ///< kept whatever the gate; empty for LEAP
+    std::vector<bool> inner;                            ///< kept whatever the gate; empty but for PATCH-Tile
     kernels::NoiseKey noise;
 
-    std::int64_t gateOf(std::int64_t row, std::int64_t col) const {
-        return row / tileRows * ((kCols + tileCols - 1) / tileCols) + col / tileCols;
+    std::int64_t tilesAcross() const { return (kCols + tileCols - 1) / tileCols; }
+    std::size_t gateOf(std::int64_t row, std::int64_t col) const {
+        return std::size_t(row / tileRows * tilesAcross() + col / tileCols);
+    }
+    std::size_t gates() const {
+        return kind == Patterns ? 0 : std::size_t((rows + tileRows - 1) / tileRows * tilesAcross());
+    }
+    /// The soft mask of each weight of a group of four.
+    std::vector<double> soft(const Matrix& logits, std::size_t group) const {
+        const auto groups = std::size_t(rows * kCols / 4);
+        std::vector<double> own, noises, masks(4, 0.0);
+        for (std::size_t p = 0; p < 6; ++p) {
+            own.push_back(logits[gates() + p * groups + group]);
+            noises.push_back(reference::gumbelNoise(noise.seed, noise.step, noise.stream,
+                                                    (group / 64 * 6 + p) * 64 + group % 64));
+        }
+        const auto shares = reference::patternShares(own, noises, {kPatternGate.kappa, kPatternGate.tau, 0});
+        const auto patterns = reference::patternMasks(2, 4);
+        for (std::size_t p = 0; p < 6; ++p)
+            for (std::size_t i = 0; i < 4; ++i) masks[i] += shares[p] * patterns[p][i];
+        return masks;
     }
     Matrix mask(const Matrix& logits) const {
-        Matrix gates, mask;
-        for (std::size_t i = 0; i < logits.size(); ++i)
-            gates.push_back(reference::gate(logits[i],
-                                            reference::logisticNoise(noise.seed, noise.step, noise.stream, i),
-                                            {kGate.kappa, kGate.tau, kGate.shift}));
+        Matrix opened, mask;
+        const auto stream = kind == Joint ? noise.stream | 0x80000000u : noise.stream;
+        for (std::size_t i = 0; i < gates(); ++i)
+            opened.push_back(reference::gate(logits[i],
+                                             reference::logisticNoise(noise.seed, noise.step, stream, i),
+                                             {kGate.kappa, kGate.tau, kGate.shift}));
         for (std::int64_t r = 0; r < rows; ++r)
             for (std::int64_t c = 0; c < kCols; ++c) {
-                const double gate = gates[std::size_t(gateOf(r, c))];
-                mask.push_back(!inner.empty() && inner[mask.size()] ? 1.0 : gate);
+                const double gate = kind == Patterns ? 0.0 : opened[gateOf(r, c)];
+                double within = 0;
+                if (kind == Tile) within = inner[mask.size()];
+                if (kind == Joint || kind == Patterns)
+                    within = soft(logits, mask.size() / 4)[mask.size() % 4];
+                mask.push_back(gate + (1 - gate) * within);
             }
         return mask;
     }
 };
 
-/// A group as the decoder makes it: LEAP's masks or PATCH's, and between them a matrix that stays dense.
+/// A group as the decoder makes it: masks of one method, and between them a matrix that stays dense.
 class Case {
   public:
-    explicit Case(bool tiles) : m_tiles(tiles) {
+    explicit Case(Kind kind) : m_kind(kind) {
         // Rows and columns end in ragged tiles: 13 = 8 + 5, 9 = 8 + 1, 20 = 12 + 8.
         const std::int64_t rows[] = {13, 6, 9};
         group.weights = drawn({28, kCols}, 0.4, 1);
@@ -84,6 +121,7 @@ class Case {
             member.rows = rows[i];
             if (i != 1) {
                 member.step.gate = kGate;
+                member.step.patternGate = kPatternGate;
                 member.step.noise = {0x5eed5eed5eedull, 7, static_cast<std::uint32_t>(i)};
                 member.step.regularisers = kRegularisers;
                 makeMask(i, first, rows[i], member);
@@ -98,8 +136,16 @@ class Case {
     /// dL/dP of a masked member, as accumulated.
     torch::Tensor gradientOf(std::size_t member) {
         auto* mask = group.members[member].mask;
-        return m_tiles ? static_cast<OpenTile*>(mask)->gradient()
-                       : static_cast<OpenBernoulli*>(mask)->gradient();
+        switch (m_kind) {
+            case Leap:
+                return static_cast<OpenBernoulli*>(mask)->gradient();
+            case Tile:
+                return static_cast<OpenTile*>(mask)->gradient();
+            case Joint:
+                return static_cast<OpenJoint*>(mask)->gradient();
+            default:
+                return static_cast<OpenPattern*>(mask)->gradient();
+        }
     }
 
     Matrix output(const Matrix& x, const std::vector<Matrix>& logits) const {
@@ -160,15 +206,22 @@ class Case {
     void makeMask(std::size_t i, std::int64_t first, std::int64_t rows, MaskedGroup::Member& member) {
         const auto matrix = matrixNamed("m" + std::to_string(i), rows);
         auto& definition = definitions[i];
+        definition.kind = m_kind;
         definition.rows = rows;
         definition.noise = member.step.noise;
-        if (m_tiles) {
-            const auto inner =
-                packMask(keepNM(group.weights.narrow(0, first, rows).abs().contiguous(), 2, 4));
+        if (m_kind == Tile || m_kind == Joint) {
             definition.tileRows = 8;
             definition.tileCols = 12;
+        }
+        if (m_kind == Tile) {
+            const auto inner =
+                packMask(keepNM(group.weights.narrow(0, first, rows).abs().contiguous(), 2, 4));
             for (std::int64_t k = 0; k < matrix.elements(); ++k) definition.inner.push_back(inner.keeps(k));
             m_masks.push_back(std::make_unique<OpenTile>(matrix, inner, 8, 12));
+        } else if (m_kind == Joint) {
+            m_masks.push_back(std::make_unique<OpenJoint>(matrix, 8, 12));
+        } else if (m_kind == Patterns) {
+            m_masks.push_back(std::make_unique<OpenPattern>(matrix));
         } else {
             m_masks.push_back(std::make_unique<OpenBernoulli>(matrix));
         }
@@ -176,7 +229,7 @@ class Case {
         member.mask->logits().copy_(drawn({member.mask->logits().numel()}, 0.03, 10 + i));
     }
 
-    bool m_tiles;
+    Kind m_kind;
     std::vector<std::unique_ptr<MaskParameters>> m_masks;
 };
 
@@ -197,21 +250,25 @@ double deviation(const Matrix& values, const Matrix& expected) {
 
 }  // namespace
 
+Q_DECLARE_METATYPE(Kind)
+
 class MaskedLinearTest : public QObject {
     Q_OBJECT
     StepTimes m_times;
 
     static void methods() {
-        QTest::addColumn<bool>("tiles");
-        QTest::newRow("LEAP") << false;
-        QTest::newRow("PATCH-Tile, ragged") << true;
+        QTest::addColumn<Kind>("kind");
+        QTest::newRow("LEAP") << Leap;
+        QTest::newRow("PATCH-Tile, ragged") << Tile;
+        QTest::newRow("PATCH-Joint, ragged") << Joint;
+        QTest::newRow("MaskLLM") << Patterns;
     }
 
   private Q_SLOTS:
     void forwardIsTheExplicitProduct_data() { methods(); }
     void forwardIsTheExplicitProduct() {
-        QFETCH(bool, tiles);
-        Case c(tiles);
+        QFETCH(Kind, kind);
+        Case c(kind);
         sampleGroup(c.group, m_times);
         const auto y = maskedLinear(c.input, c.group, m_times);
         QCOMPARE(y.dim(), std::int64_t(3));
@@ -227,8 +284,8 @@ class MaskedLinearTest : public QObject {
 
     void gradientsAreFiniteDifferences_data() { methods(); }
     void gradientsAreFiniteDifferences() {
-        QFETCH(bool, tiles);
-        Case c(tiles);
+        QFETCH(Kind, kind);
+        Case c(kind);
         c.group.updateAtOnce = false;
         sampleGroup(c.group, m_times);
         c.lossOf(maskedLinear(c.input, c.group, m_times)).backward();
@@ -270,8 +327,8 @@ class MaskedLinearTest : public QObject {
     /// logits against it.
     void theStepAtOnceUsesTheSameGradient_data() { methods(); }
     void theStepAtOnceUsesTheSameGradient() {
-        QFETCH(bool, tiles);
-        Case stored(tiles), fused(tiles);
+        QFETCH(Kind, kind);
+        Case stored(kind), fused(kind);
         stored.group.updateAtOnce = false;
         for (auto* c : {&stored, &fused}) {
             sampleGroup(c->group, m_times);
@@ -282,11 +339,11 @@ class MaskedLinearTest : public QObject {
             auto* mask = fused.group.members[member].mask;
             QVERIFY(torch::allclose(mask->moment1(), gradient * 0.1, 1e-6, 1e-12));
             auto* other = stored.group.members[member].mask;
-            other->update(1.0, stored.group.members[member].step.adam);
+            other->update(1.0, stored.group.members[member].step);
             QVERIFY(torch::equal(mask->logits(), other->logits()));
             QVERIFY(torch::equal(mask->moment2(), other->moment2()));
             // The first step of Adam is the learning rate against the gradient's sign.
-            const auto before = torch::tensor(Case(tiles).logits()[member]).to(torch::kFloat32);
+            const auto before = torch::tensor(Case(kind).logits()[member]).to(torch::kFloat32);
             const auto moved = mask->logits() - before;
             const auto rate = fused.group.members[member].step.adam.learningRate;
             const auto steep = gradient.abs() > 1e-6;
@@ -299,8 +356,8 @@ class MaskedLinearTest : public QObject {
     /// Two backward passes add their gradients up: what `accumulate` relies on.
     void gradientsAccumulate_data() { methods(); }
     void gradientsAccumulate() {
-        QFETCH(bool, tiles);
-        Case once(tiles), twice(tiles);
+        QFETCH(Kind, kind);
+        Case once(kind), twice(kind);
         for (auto* c : {&once, &twice}) {
             c->group.updateAtOnce = false;
             for (int i = 0; i < (c == &twice ? 2 : 1); ++i) {
@@ -316,8 +373,8 @@ class MaskedLinearTest : public QObject {
     /// them.
     void weightsStayAsTheyAre_data() { methods(); }
     void weightsStayAsTheyAre() {
-        QFETCH(bool, tiles);
-        Case c(tiles);
+        QFETCH(Kind, kind);
+        Case c(kind);
         const auto before = c.group.weights.clone();
         sampleGroup(c.group, m_times);
         c.lossOf(maskedLinear(c.input, c.group, m_times)).backward();
@@ -330,8 +387,8 @@ class MaskedLinearTest : public QObject {
     /// A new step draws new noise, the same step the same.
     void noiseBelongsToTheStep_data() { methods(); }
     void noiseBelongsToTheStep() {
-        QFETCH(bool, tiles);
-        Case c(tiles);
+        QFETCH(Kind, kind);
+        Case c(kind);
         sampleGroup(c.group, m_times);
         const auto first = c.group.masked.clone();
         sampleGroup(c.group, m_times);

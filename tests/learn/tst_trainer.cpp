@@ -9,6 +9,7 @@
 #include <random>
 
 #include "core/base/error.h"
+#include "core/learn/pattern_masks.h"
 #include "core/learn/prior.h"
 #include "core/learn/trainer.h"
 #include "core/model/torch_runtime.h"
@@ -20,6 +21,8 @@ using namespace tessera;
 namespace {
 
 constexpr double kSparsity = 0.5;
+
+enum Kind { Leap, Tile, Joint, Patterns };
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 TrainerSettings settings(std::int64_t steps = 8) {
@@ -71,6 +74,8 @@ bool sameMasks(const MaskSet& a, const MaskSet& b) {
 
 }  // namespace
 
+Q_DECLARE_METATYPE(Kind)
+
 class TrainerTest : public QObject {
     Q_OBJECT
     std::optional<ModelFiles> m_files;
@@ -80,18 +85,25 @@ class TrainerTest : public QObject {
     Decoder decoder(torch::ScalarType dtype = torch::kFloat32) const {
         return Decoder::load(*m_files, dtype);
     }
-    /// Masks that begin at the graded magnitude prior, or tiles of it over 2:4.
-    MaskList masks(bool tiles = false) const {
+    /// Masks that begin at the graded magnitude prior, or tiles of it over 2:4 or its patterns.
+    MaskList masks(Kind kind = Leap) const {
         MaskList list;
         OneShotRequest request;
-        request.target = parsePattern(tiles ? "2:4" : "unstructured", kSparsity);
+        request.target = parsePattern(kind == Leap ? "unstructured" : "2:4", kSparsity);
         request.onPruned = [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
             const auto& scores = pruned.scores;
-            if (tiles) {
+            const auto unstructured =
+                packMask(keepInMatrix(scores, PatternTarget{kSparsity}.removed(scores.numel())));
+            if (kind == Tile) {
                 list.push_back(std::make_unique<TileMask>(matrix, packMask(keepNM(scores, 2, 4)), 24, 20));
-                takeTileScores(
-                    static_cast<TileMask&>(*list.back()),
-                    packMask(keepInMatrix(scores, PatternTarget{kSparsity}.removed(scores.numel()))));
+                takeTileScores(static_cast<TileMask&>(*list.back()), unstructured);
+            } else if (kind == Joint) {
+                list.push_back(std::make_unique<JointMask>(matrix, 24, 20));
+                takeTileScores(static_cast<JointMask&>(*list.back()), unstructured);
+                startPatterns(static_cast<JointMask&>(*list.back()), pruned.mask, scores, {});
+            } else if (kind == Patterns) {
+                list.push_back(std::make_unique<PatternMask>(matrix, 2, 4));
+                startPatterns(static_cast<PatternMask&>(*list.back()), pruned.mask, scores, {});
             } else {
                 list.push_back(std::make_unique<BernoulliMask>(matrix));
                 takeScores(static_cast<BernoulliMask&>(*list.back()), scores);
@@ -102,17 +114,19 @@ class TrainerTest : public QObject {
         return list;
     }
     static void methods() {
-        QTest::addColumn<bool>("tiles");
+        QTest::addColumn<Kind>("kind");
         QTest::addColumn<bool>("half");
-        QTest::newRow("LEAP, f32") << false << false;
-        QTest::newRow("LEAP, bf16") << false << true;
-        QTest::newRow("PATCH-Tile, f32") << true << false;
-        QTest::newRow("PATCH-Tile, bf16") << true << true;
+        for (const bool half : {false, true})
+            for (const auto& [name, kind] : {std::pair{"LEAP", Leap},
+                                             {"PATCH-Tile", Tile},
+                                             {"PATCH-Joint", Joint},
+                                             {"MaskLLM", Patterns}})
+                QTest::addRow("%s, %s", name, half ? "bf16" : "f32") << kind << half;
     }
     /// For tiles a target that both kinds of tiles are needed for.
-    static TrainerSettings settingsFor(bool tiles) {
+    static TrainerSettings settingsFor(Kind kind) {
         auto s = settings();
-        if (tiles) s.sparsity = 0.25;
+        if (kind == Tile || kind == Joint) s.sparsity = 0.25;
         return s;
     }
 
@@ -125,7 +139,7 @@ class TrainerTest : public QObject {
     /// The same seed gives the same masks to the bit, another seed others; and learning changes them.
     void theSeedDecides_data() { methods(); }
     void theSeedDecides() {
-        QFETCH(bool, tiles);
+        QFETCH(Kind, kind);
         QFETCH(bool, half);
         const auto model = decoder(half ? torch::kBFloat16 : torch::kFloat32);
         const auto frozen = decoder(model.dtype());
@@ -133,9 +147,9 @@ class TrainerTest : public QObject {
         std::vector<MaskSet> hard;
         std::vector<double> losses;
         for (const std::uint64_t seed : {11u, 11u, 12u}) {
-            auto s = settingsFor(tiles);
+            auto s = settingsFor(kind);
             s.seed = seed;
-            MaskTrainer trainer(model, masks(tiles), m_ids, s);
+            MaskTrainer trainer(model, masks(kind), m_ids, s);
             hard.push_back(trainer.harden());
             double loss = 0;
             for (int i = 0; i < 8; ++i) loss = trainer.step().loss;
@@ -159,7 +173,7 @@ class TrainerTest : public QObject {
     /// What the product calls the kernels through, on one thread and on two.
     void maskStepsDoNotDependOnThreads_data() { methods(); }
     void maskStepsDoNotDependOnThreads() {
-        QFETCH(bool, tiles);
+        QFETCH(Kind, kind);
         QFETCH(bool, half);
         const PrunableMatrix matrix{"m", "up", 0, 900, 260};
         const auto type = half ? torch::kBFloat16 : torch::kFloat32;
@@ -170,9 +184,13 @@ class TrainerTest : public QObject {
         for (const int threads : {1, 2}) {
             omp_set_num_threads(threads);
             std::unique_ptr<MaskParameters> mask;
-            if (tiles)
+            if (kind == Tile)
                 mask = std::make_unique<TileMask>(
                     matrix, packMask(keepNM(weights.to(torch::kFloat32).abs().contiguous(), 2, 4)), 20, 12);
+            else if (kind == Joint)
+                mask = std::make_unique<JointMask>(matrix, 20, 12);
+            else if (kind == Patterns)
+                mask = std::make_unique<PatternMask>(matrix, 2, 4);
             else
                 mask = std::make_unique<BernoulliMask>(matrix);
             torch::manual_seed(8);
@@ -194,12 +212,12 @@ class TrainerTest : public QObject {
     /// Kill and go on at any step: the same bits as without.
     void goingOnIsTheSameRun_data() { methods(); }
     void goingOnIsTheSameRun() {
-        QFETCH(bool, tiles);
+        QFETCH(Kind, kind);
         QFETCH(bool, half);
         const auto model = decoder(half ? torch::kBFloat16 : torch::kFloat32);
         const auto folder = m_scratch / QTest::currentDataTag();
         std::filesystem::create_directory(folder);
-        MaskTrainer whole(model, masks(tiles), m_ids, settingsFor(tiles));
+        MaskTrainer whole(model, masks(kind), m_ids, settingsFor(kind));
         for (int i = 0; i < 3; ++i) whole.step();
         whole.save(folder);
         QCOMPARE(std::uint64_t(std::filesystem::file_size(folder / "state.bin")), whole.stateBytes());
@@ -208,9 +226,9 @@ class TrainerTest : public QObject {
         for (int i = 3; i < 8; ++i) reports.push_back(whole.step());
 
         // A fresh process has no prior: what is loaded must be all.
-        auto blank = masks(tiles);
+        auto blank = masks(kind);
         for (auto& mask : blank) mask->logits().zero_();
-        MaskTrainer resumed(model, std::move(blank), m_ids, settingsFor(tiles));
+        MaskTrainer resumed(model, std::move(blank), m_ids, settingsFor(kind));
         resumed.load(folder);
         QCOMPARE(resumed.completedSteps(), std::int64_t(3));
         QVERIFY(sameState(stateOf(resumed), atSave));
@@ -232,7 +250,7 @@ class TrainerTest : public QObject {
         std::filesystem::create_directory(folder);
         MaskTrainer trainer(model, masks(), m_ids, settings());
         trainer.save(folder);
-        MaskTrainer tiles(model, masks(true), m_ids, settings());
+        MaskTrainer tiles(model, masks(Tile), m_ids, settings());
         EXPECT_ERROR(tiles.load(folder), Corrupt, "does not fit");
         std::filesystem::resize_file(folder / "state.bin", trainer.stateBytes() - 1);
         EXPECT_ERROR(trainer.load(folder), Corrupt, "does not fit");
@@ -410,29 +428,31 @@ class TrainerTest : public QObject {
     /// Logits that leave f32's range would end as arbitrary masks: an absurd learning rate overflows them, a
     /// vanishing epsilon divides no gradient by none.
     void logitsOutOfRangeAreNoticed_data() {
-        QTest::addColumn<bool>("tiles");
+        QTest::addColumn<Kind>("kind");
         QTest::addColumn<double>("rate");
         QTest::addColumn<double>("epsilon");
         QTest::addColumn<bool>("centring");
-        QTest::newRow("rate, LEAP") << false << 3e38 << 1e-12 << true;
-        QTest::newRow("rate, LEAP, no centring") << false << 3e38 << 1e-12 << false;
-        QTest::newRow("rate, PATCH-Tile") << true << 3e38 << 1e-12 << true;
-        QTest::newRow("epsilon, PATCH-Tile") << true << 1e-3 << 0.0 << true;
+        QTest::newRow("rate, LEAP") << Leap << 3e38 << 1e-12 << true;
+        QTest::newRow("rate, LEAP, no centring") << Leap << 3e38 << 1e-12 << false;
+        QTest::newRow("rate, PATCH-Tile") << Tile << 3e38 << 1e-12 << true;
+        QTest::newRow("rate, PATCH-Joint") << Joint << 3e38 << 1e-12 << true;
+        QTest::newRow("rate, MaskLLM") << Patterns << 3e38 << 1e-12 << false;
+        QTest::newRow("epsilon, PATCH-Tile") << Tile << 1e-3 << 0.0 << true;
     }
     void logitsOutOfRangeAreNoticed() {
-        QFETCH(bool, tiles);
+        QFETCH(Kind, kind);
         QFETCH(double, rate);
         QFETCH(double, epsilon);
         QFETCH(bool, centring);
         const auto model = decoder();
-        auto s = settingsFor(tiles);
-        s.learningRate = rate;
+        auto s = settingsFor(kind);
+        s.learningRate = s.patternLearningRate = rate;
         s.learningRateCurve = Curve::Constant;
         s.warmupSteps = 0;
         s.epsilon = epsilon;
         s.centring = centring;
         if (epsilon == 0) s.tauStart = s.tauEnd = 1e-4;  // every gate saturated
-        MaskTrainer trainer(model, masks(tiles), m_ids, s);
+        MaskTrainer trainer(model, masks(kind), m_ids, s);
         const auto run = [&] {
             for (int i = 0; i < 8; ++i) trainer.step();
         };
@@ -444,14 +464,14 @@ class TrainerTest : public QObject {
     /// gradient left, and Adam's moments stay zeros without dividing by them.
     void saturatedGatesStayFinite_data() { methods(); }
     void saturatedGatesStayFinite() {
-        QFETCH(bool, tiles);
+        QFETCH(Kind, kind);
         QFETCH(bool, half);
         const auto model = decoder(half ? torch::kBFloat16 : torch::kFloat32);
         for (const float size : {1.0f, 1e4f, 1e30f}) {
-            auto s = settingsFor(tiles);
-            s.kappaStart = s.kappaEnd = 350;
-            s.tauStart = s.tauEnd = 0.05;
-            auto list = masks(tiles);
+            auto s = settingsFor(kind);
+            s.kappaStart = s.kappaEnd = s.patternKappaStart = s.patternKappaEnd = 350;
+            s.tauStart = s.tauEnd = s.patternTauStart = s.patternTauEnd = 0.05;
+            auto list = masks(kind);
             for (auto& mask : list) mask->logits().sign_().mul_(size);
             MaskTrainer trainer(model, std::move(list), m_ids, s);
             for (int i = 0; i < 3; ++i) {

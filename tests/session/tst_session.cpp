@@ -48,6 +48,8 @@ class TestSession : public QObject {
         EXPECT_ERROR(spec({{"sparsty", 0.5}}), InvalidInput, "unknown key \"sparsty\"");
         EXPECT_ERROR(spec({{"method", "leep"}}), InvalidInput, "choose one of");
         EXPECT_ERROR(spec({{"method", "patch-tile"}, {"sparsity", 0.6}}), InvalidInput, "at most 0.5");
+        EXPECT_ERROR(spec({{"method", "maskllm"}, {"pattern", "6:12"}}), InvalidInput, "more patterns");
+        QCOMPARE(spec({{"method", "maskllm"}, {"pattern", "4:8"}}).sparsity, 0.5);
         EXPECT_ERROR(spec({{"pattern", "2:4"}}), InvalidInput, "no pattern");
         EXPECT_ERROR(spec({{"method", "wanda"}, {"pattern", "2:4"}, {"sparsity", 0.6}}), InvalidInput,
                      "makes a sparsity of 0.5");
@@ -70,6 +72,20 @@ class TestSession : public QObject {
                  500.0);
         QCOMPARE(spec().set.real("lr"), 5e-4);
         QCOMPARE(spec({{"method", "patch-tile"}}).set.real("lr"), 2e-3);
+        // The released MaskLLM's and PATCH-Joint's (methods.md 7, 8.5).
+        const auto maskllm = spec({{"method", "maskllm"}, {"set", {{"recipe", "paper"}}}}).set;
+        QCOMPARE(maskllm.real("lr"), 5e-4);
+        QCOMPARE(maskllm.real("lr_end"), 0.1);
+        QCOMPARE(maskllm.real("lambda_weight"), 1e-5);
+        QCOMPARE(maskllm.real("kappa_start"), 100.0);
+        QCOMPARE(maskllm.real("kappa_end"), 500.0);
+        QCOMPARE(maskllm.real("tau_start"), 4.0);
+        QVERIFY(!maskllm.has("centring") && !maskllm.has("prior") && !maskllm.has("target_scope"));
+        const auto joint = spec({{"method", "patch-joint"}, {"set", {{"recipe", "paper"}}}}).set;
+        QCOMPARE(joint.real("lr"), 1e-3);
+        QCOMPARE(joint.real("kappa_start"), 25.0);
+        QCOMPARE(joint.real("pattern_kappa_end"), 500.0);
+        QCOMPARE(joint.real("pattern_tau_start"), 4.0);
     }
 
     /// Every default is a value that its own option takes.

@@ -44,13 +44,17 @@ GateReader::GateReader(const RunDirectory& run, StructurePtr structure, const st
         return Error(ErrorCode::Corrupt, "the checkpoint's gates do not fit the matrices of this run",
                      checkpoint->folder.string());
     };
+    const auto method = run.spec().method;
+    m_gated = method.starts_with("patch") ? Gated::Tiles
+              : method == "maskllm"       ? Gated::Nothing
+                                          : Gated::Weights;
     if (m_state->masks() != pruned.size()) throw corrupt();
     for (std::size_t i = 0; i < pruned.size(); ++i) {
         const int matrix = pruned[i];
-        const auto count = m_state->logits(i);
-        if (count != m_structure->matrices[static_cast<std::size_t>(matrix)].elements() &&
-            count != m_structure->gridRows(matrix) * m_structure->gridCols(matrix))
-            throw corrupt();
+        const auto elements = m_structure->matrices[static_cast<std::size_t>(matrix)].elements();
+        // PATCH-Joint has the six patterns' logits of every four weights behind its tiles'.
+        const auto patterns = method == "patch-joint" ? elements / 4 * 6 : 0;
+        if (m_gated != Gated::Nothing && m_state->logits(i) != gatesOf(matrix) + patterns) throw corrupt();
         m_maskOf[matrix] = i;
     }
 
@@ -72,13 +76,22 @@ GateReader::GateReader(const RunDirectory& run, StructurePtr structure, const st
 }
 
 bool GateReader::gatesWeights(int matrix) const {
-    const auto found = m_maskOf.find(matrix);
-    return found != m_maskOf.end() && m_state->logits(found->second) ==
-                                          m_structure->matrices[static_cast<std::size_t>(matrix)].elements();
+    return m_gated == Gated::Weights && m_maskOf.contains(matrix);
 }
 
 bool GateReader::gatesTiles(int matrix) const {
-    return m_maskOf.contains(matrix) && !gatesWeights(matrix);
+    return m_gated == Gated::Tiles && m_maskOf.contains(matrix);
+}
+
+std::int64_t GateReader::gatesOf(int matrix) const {
+    switch (m_gated) {
+        case Gated::Weights:
+            return m_structure->matrices[static_cast<std::size_t>(matrix)].elements();
+        case Gated::Tiles:
+            return m_structure->gridRows(matrix) * m_structure->gridCols(matrix);
+        default:
+            return 0;
+    }
 }
 
 std::vector<int> GateReader::groupOf(int matrix) const {
@@ -101,7 +114,7 @@ float GateReader::shiftOf(int matrix) {
     std::int64_t logits = 0;
     double weights = 0, zerosPossible = 0;
     for (const int member : group) {
-        logits += m_state->logits(m_maskOf.at(member));
+        logits += gatesOf(member);
         const auto elements =
             static_cast<double>(m_structure->matrices[static_cast<std::size_t>(member)].elements());
         weights += elements;
@@ -114,7 +127,7 @@ float GateReader::shiftOf(int matrix) {
     for (const int member : group) {
         const auto mask = m_maskOf.at(member);
         const auto& info = m_structure->matrices[static_cast<std::size_t>(member)];
-        const auto count = m_state->logits(mask);
+        const auto count = gatesOf(member);
         // Pieces of neighbours far apart touch few pages of a large file.
         const auto stride = logits <= kReadWhole ? kRun : kRun * logits / kSample;
         for (std::int64_t first = 0; first < count; first += stride) {
@@ -153,7 +166,7 @@ float GateReader::probability(float logit, float shift) const {
 std::vector<float> GateReader::tileGates(int matrix) {
     if (!gatesTiles(matrix)) return {};
     const auto mask = m_maskOf.at(matrix);
-    std::vector<float> gates(static_cast<std::size_t>(m_state->logits(mask)));
+    std::vector<float> gates(static_cast<std::size_t>(gatesOf(matrix)));
     m_state->read(mask, 0, gates);
     const float shift = shiftOf(matrix);
     for (auto& gate : gates) gate = probability(gate, shift);

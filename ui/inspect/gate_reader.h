@@ -15,8 +15,8 @@ namespace tessera::ui {
 /// kappa of that step and the shift that holds the run's budget. For one thread at a time, off the window's.
 class GateReader {
   public:
-    /// The latest checkpoint of a run that learned by gates. `pruned` are the numbers (of `structure`) of the
-    /// matrices that have a mask, in order. Throws Error{NotFound} without one, Error{Corrupt} where it does
+    /// The latest checkpoint of a run that learned by gates, or by patterns alone: then there are none.
+    /// `pruned` are the numbers (of `structure`) of the matrices that have a mask, in order. Throws Error{NotFound} without one, Error{Corrupt} where it does
     /// not fit.
     GateReader(const RunDirectory& run, StructurePtr structure, const std::vector<int>& pruned);
 
@@ -29,6 +29,8 @@ class GateReader {
     void readGates(TileValues& values);
 
   private:
+    /// The gates of a matrix: they stand before the logits that choose patterns.
+    std::int64_t gatesOf(int matrix) const;
     std::vector<int> groupOf(int matrix) const;
     float shiftOf(int matrix);
     float probability(float logit, float shift) const;
@@ -37,6 +39,7 @@ class GateReader {
     std::unique_ptr<LearningState> m_state;
     std::map<int, std::size_t> m_maskOf;  ///< by matrix
     std::map<int, float> m_shifts;        ///< by the first matrix of a group
+    enum class Gated { Weights, Tiles, Nothing } m_gated = Gated::Weights;
     double m_sparsity = 0, m_kappa = 0;
     bool m_centring = true;
     std::string m_scope;

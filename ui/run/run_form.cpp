@@ -23,6 +23,9 @@ QString methodNote(const std::string& name) {
     if (name == "leap") return RunForm::tr("Learns one gate for every weight, end to end.");
     if (name == "patch-tile")
         return RunForm::tr("Learns for every tile whether it stays dense or becomes 2:4.");
+    if (name == "patch-joint")
+        return RunForm::tr("Learns which tiles stay dense, and which two of four the others keep.");
+    if (name == "maskllm") return RunForm::tr("Learns for every group of weights which N of M it keeps.");
     if (name == "wanda")
         return RunForm::tr("One pass: keeps weights that are large on inputs that are large.");
     if (name == "sparsegpt")
@@ -121,10 +124,11 @@ void RunForm::methodChanged() {
         const QSignalBlocker quiet(m_pattern);
         m_pattern->clear();
         for (const auto& pattern : now.patterns) {
-            if (pattern == "N:M")
-                m_pattern->addItems({QStringLiteral("2:4"), QStringLiteral("4:8"), QStringLiteral("1:4")});
-            else
-                m_pattern->addItem(QString::fromStdString(pattern));
+            const auto names = pattern == "N:M" ? QStringList{QStringLiteral("2:4"), QStringLiteral("4:8"),
+                                                              QStringLiteral("1:4")}
+                                                : QStringList{QString::fromStdString(pattern)};
+            for (const auto& each : names)
+                if (m_pattern->findText(each) < 0) m_pattern->addItem(each);
         }
     }
     setRowVisible(QStringLiteral("pattern"), now.patterns.size() > 1);
@@ -147,9 +151,9 @@ void RunForm::suggestSparsity() {
     if (m_sparsityTouched) return;
     const bool filling = std::exchange(m_filling, true);
     const bool starter = m_model->currentData().toString() == QLatin1String("starter");
-    m_sparsity->setValue(100 * (method().name == "patch-tile" ? kPatchSparsity
-                                : starter                     ? kStarterSparsity
-                                                              : kUsual));
+    m_sparsity->setValue(100 * (method().patterns.front() == "tiles" ? kPatchSparsity
+                                : starter                            ? kStarterSparsity
+                                                                     : kUsual));
     m_filling = filling;
 }
 

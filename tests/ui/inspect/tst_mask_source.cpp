@@ -19,6 +19,7 @@ class MaskSourceTest : public QObject {
     void aModelWithoutARunIsAllKept();
     void changesAreCountedAgainstTheStepBefore();
     void gatesAreTheProbabilitiesOfTheCheckpoint();
+    void tileGatesHoldTheBudget_data();
     void tileGatesHoldTheBudget();
     void changedWeightsOfTheRunAreShown();
     void aTornMapLosesItsStepAlone();
@@ -198,8 +199,16 @@ void MaskSourceTest::gatesAreTheProbabilitiesOfTheCheckpoint() {
     QVERIFY(source.takeProblems().isEmpty());
 }
 
+void MaskSourceTest::tileGatesHoldTheBudget_data() {
+    QTest::addColumn<QString>("method");
+    QTest::newRow("PATCH-Tile") << "patch-tile";
+    QTest::newRow("PATCH-Joint: patterns behind the tiles") << "patch-joint";
+}
+
 void MaskSourceTest::tileGatesHoldTheBudget() {
-    const auto run = RunDirectory::create(this->run(), fixture::spec("patch-tile", "tiles"), Json::object());
+    QFETCH(QString, method);
+    const auto run =
+        RunDirectory::create(this->run(), fixture::spec(method.toStdString(), "tiles"), Json::object());
     fixture::writeStep(run, 10);
     fixture::appendLine(run.eventsPath(),
                         R"({"type":"step","time":"t","unit":"step","step":10,"steps":30,"kappa":150.0})");
@@ -213,9 +222,11 @@ void MaskSourceTest::tileGatesHoldTheBudget() {
     std::normal_distribution<float> normal(0.0f, 0.1f);
     for (std::size_t i = 0; i < structure.matrices.size(); ++i) {
         const auto tiles = structure.gridRows(static_cast<int>(i)) * structure.gridCols(static_cast<int>(i));
-        const std::uint64_t count = static_cast<std::uint64_t>(tiles);
-        std::vector<float> logits(3 * count);
-        for (std::uint64_t t = 0; t < count; ++t) logits[t] = normal(random);
+        const auto patterns =
+            method == QLatin1String("patch-joint") ? structure.matrices[i].elements() / 4 * 6 : 0;
+        const std::uint64_t count = static_cast<std::uint64_t>(tiles + patterns);
+        std::vector<float> logits(3 * count, 9.0f);
+        for (std::int64_t t = 0; t < tiles; ++t) logits[static_cast<std::size_t>(t)] = normal(random);
         out.write(reinterpret_cast<const char*>(&count), sizeof count);
         out.write(reinterpret_cast<const char*>(logits.data()),
                   static_cast<std::streamsize>(logits.size() * 4));

@@ -115,6 +115,18 @@ class RunFormTest : public QObject {
         QCOMPARE(form.spec()["sparsity"].get<double>(), 0.5);
         QVERIFY(!form.spec().contains("steps"));
         QVERIFY(form.check());
+        // MaskLLM begins with 2:4, offered once.
+        choose(field<QComboBox>(form, "method"), QStringLiteral("maskllm"));
+        const auto* patterns = field<QComboBox>(form, "pattern");
+        QCOMPARE(patterns->currentText(), QStringLiteral("2:4"));
+        QCOMPARE(patterns->findText(QStringLiteral("2:4")), 0);
+        QCOMPARE(patterns->count(), 3);
+        QCOMPARE(form.spec()["sparsity"].get<double>(), 0.5);
+        QVERIFY(form.check());
+        choose(field<QComboBox>(form, "method"), QStringLiteral("patch-joint"));
+        QCOMPARE(form.spec()["pattern"].get<std::string>(), std::string("tiles"));
+        QCOMPARE(field<QDoubleSpinBox>(form, "sparsity")->maximum(), 50.0);
+        QVERIFY(form.check());
         choose(field<QComboBox>(form, "method"), QStringLiteral("patch-tile"));
         QCOMPARE(form.spec()["pattern"].get<std::string>(), std::string("tiles"));
         QVERIFY(form.spec()["sparsity"].get<double>() <= 0.5);

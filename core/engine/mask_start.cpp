@@ -1,0 +1,176 @@
+#include "core/engine/mask_start.h"
+
+#include "core/base/error.h"
+#include "core/engine/one_shot_phase.h"
+#include "core/learn/prior.h"
+
+namespace tessera {
+
+static_assert(kMostPatterns == kernels::kMostPatterns);
+
+namespace {
+
+PriorSettings priorSettings(const ExperimentSpec& spec) {
+    const auto& set = spec.set;
+    PriorSettings p;
+    p.sparsity = spec.sparsity;
+    p.graded = set.text("prior_form") == "graded";
+    p.strength = set.real("prior_strength");
+    p.sigma = set.real("prior_sigma");
+    p.noise = set.boolean("prior_noise");
+    p.width = set.real("prior_width");
+    p.clamp = set.real("prior_clamp");
+    if (set.has("prior_threshold")) {
+        const auto threshold = set.text("prior_threshold");
+        p.threshold = threshold == "row"      ? PriorThreshold::Row
+                      : threshold == "block"  ? PriorThreshold::Block
+                      : threshold == "global" ? PriorThreshold::Global
+                                              : PriorThreshold::Matrix;
+    }
+    p.seed = spec.seed;
+    return p;
+}
+
+/// What patterns a run's base mask has: those of the method, 2:4 within tiles.
+PatternTarget basePattern(const ExperimentSpec& spec) {
+    return spec.pattern == "tiles" ? parsePattern("2:4", 0.5) : parsePattern(spec.pattern, spec.sparsity);
+}
+
+/// A mask file as base: exactly N of every M are kept.
+MaskSet baseFile(const ExperimentSpec& spec) {
+    const auto file = spec.set.text("base");
+    auto masks = readMasks(file);
+    const auto target = basePattern(spec);
+    const auto pattern = std::to_string(target.keep) + ":" + std::to_string(target.group);
+    for (const auto& [name, mask] : masks.masks) {
+        requireGroups(target, mask.cols, name);
+        for (std::int64_t first = 0; first < mask.rows * mask.cols; first += target.group) {
+            int count = 0;
+            for (int i = 0; i < target.group; ++i) count += mask.keeps(first + i);
+            if (count != target.keep)
+                throw Error(ErrorCode::InvalidInput,
+                            "the base mask is not " + pattern + ": a group of " +
+                                std::to_string(target.group) + " keeps " + std::to_string(count),
+                            file + ", " + name + ", weight " + std::to_string(first),
+                            {{"give a mask with " + std::to_string(target.keep) + " kept of every " +
+                                  std::to_string(target.group) + " inputs, or --set base=wanda",
+                              "base", "wanda"}});
+        }
+    }
+    return masks;
+}
+
+/// The frozen 2:4 masks of PATCH-Tile; kept in the run, so that a resumed one need not make them again.
+MaskSet frozenMasks(RunContext& context) {
+    const auto kept = context.directory->path() / "base.npz";
+    if (std::filesystem::exists(kept)) return readMasks(kept);
+    const auto base = context.spec.set.text("base");
+    const auto masks = oneShotNamed(base) ? scorePass(context, base, basePattern(context.spec), nullptr)
+                                          : baseFile(context.spec);
+    writeMasks(kept, masks);
+    return masks;
+}
+
+const PackedMask& maskNamed(const MaskSet& base, const std::string& name) {
+    const auto found = base.masks.find(name);
+    if (found == base.masks.end())
+        throw Error(ErrorCode::InvalidInput, "the base mask file has no mask for this matrix", name,
+                    {{"give a mask file made for this model", "base", ""}});
+    return found->second;
+}
+
+using MasksByName = std::map<std::string, MaskParameters*>;
+
+/// Logits that choose patterns begin at the base mask.
+void beginPatterns(RunContext& context, const MasksByName& masks, const PriorSettings& settings) {
+    const auto& spec = context.spec;
+    if (settings.strength <= 0) return;
+    const auto begin = [&](const std::string& name, const PackedMask& start, const torch::Tensor& scores) {
+        startPatterns(dynamic_cast<PatternMask&>(*masks.at(name)), start, scores, settings);
+    };
+    const auto base = spec.set.text("base");
+    if (oneShotNamed(base)) {
+        scorePass(context, base, basePattern(spec),
+                  [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
+                      begin(matrix.name, pruned.mask, pruned.scores);
+                  });
+        return;
+    }
+    const auto file = baseFile(spec);
+    for (const auto& [name, mask] : masks) begin(name, maskNamed(file, name), {});
+}
+
+/// Gates take the scores that their prior is made of.
+void takeGateScores(RunContext& context, const MaskList& masks, const MasksByName& byName) {
+    const auto prior = context.spec.set.text("prior");
+    if (prior == "random") {
+        auto generator = at::detail::createCPUGenerator(context.spec.seed + 1);
+        for (auto& mask : masks)
+            mask->logits()
+                .slice(0, 0, mask->gates())
+                .copy_(torch::rand({mask->gates()}, generator, torch::kFloat32).log());
+    } else if (prior != "none") {
+        scorePass(context, prior, parsePattern("unstructured", context.spec.sparsity),
+                  [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
+                      auto* mask = byName.at(matrix.name);
+                      if (auto* bernoulli = dynamic_cast<BernoulliMask*>(mask))
+                          takeScores(*bernoulli, pruned.scores);
+                      else if (auto* tiles = dynamic_cast<TileMask*>(mask))
+                          takeTileScores(*tiles, pruned.mask);
+                      else if (auto* joint = dynamic_cast<JointMask*>(mask))
+                          takeTileScores(*joint, pruned.mask);
+                  });
+    }
+}
+
+}  // namespace
+
+MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const MaskSet* base) {
+    const auto exclude = spec.set.list("exclude");
+    const auto tile = spec.set.tile("tile");
+    MaskList masks;
+    for (const auto& matrix : prunableMatrices(config)) {
+        if (matchesAny(matrix.name, exclude)) continue;
+        if (spec.method == "patch-tile") {
+            PackedMask any;
+            if (!base) {
+                any = PackedMask(matrix.rows, matrix.cols);
+                for (std::int64_t i = 0; i < matrix.elements(); ++i)
+                    if (i % 4 < 2) any.keep(i);
+            }
+            masks.push_back(std::make_unique<TileMask>(matrix, base ? maskNamed(*base, matrix.name) : any,
+                                                       tile.first, tile.second));
+        } else if (spec.method == "patch-joint") {
+            masks.push_back(std::make_unique<JointMask>(matrix, tile.first, tile.second));
+        } else if (spec.method == "maskllm") {
+            const auto target = basePattern(spec);
+            masks.push_back(std::make_unique<PatternMask>(matrix, target.keep, target.group));
+        } else {
+            masks.push_back(std::make_unique<BernoulliMask>(matrix));
+        }
+    }
+    if (masks.empty())
+        throw Error(ErrorCode::InvalidInput, "every matrix is excluded: nothing is left to prune", "exclude",
+                    {{"exclude fewer matrices", "exclude", ""}});
+    return masks;
+}
+
+MaskList startedMasks(RunContext& context, bool withPrior) {
+    const auto& spec = context.spec;
+    const auto base = spec.method == "patch-tile" ? frozenMasks(context) : MaskSet{};
+    auto masks = freshMasks(context.files->config(), spec, &base);
+    if (!withPrior) return masks;
+
+    MasksByName byName;
+    for (const auto& mask : masks) byName[mask->matrix().name] = mask.get();
+    auto settings = priorSettings(spec);
+    if (spec.method == "maskllm" || spec.method == "patch-joint") beginPatterns(context, byName, settings);
+    if (spec.set.has("prior")) {
+        takeGateScores(context, masks, byName);
+        if (spec.set.text("prior") == "none") settings.strength = 0;
+    }
+    finishPrior(masks, settings);
+    return masks;
+}
+
+}  // namespace tessera
