@@ -2,19 +2,26 @@
 
 #include "kernels/cpu/gemv.h"
 
-/// The products for single instruction sets; chosen at run time by gemv.cpp. Ranges begin at whole panels.
+/// The products for single instruction sets; chosen at run time by gemv.cpp. Ranges begin at whole panels and
+/// are not empty.
 namespace tessera::kernels {
 
 #if defined(__x86_64__)
 namespace avx2 {
 void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
 void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);
+void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
+void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
+void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
 std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);
 }  // namespace avx2
 
 namespace avx512 {
 void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
 void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);
+void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
+void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
+void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
 std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);
 }  // namespace avx512
 #endif
