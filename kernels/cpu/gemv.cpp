@@ -75,12 +75,15 @@ RowRange partRows(const TilePanelsQ8& matrix, int part, int parts, bool pairPane
 
 GemvTarget bestGemvTarget() {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2") &&
-        __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq"))
-        return GemvTarget::Avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return GemvTarget::Avx2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
+            !__builtin_cpu_supports("avx512vl"))
+            return GemvTarget::Avx2;
+        return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+                       __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")
+                   ? GemvTarget::Avx512
+                   : GemvTarget::Avx512Base;
+    }
 #endif
     return GemvTarget::Scalar;
 }
@@ -98,9 +101,10 @@ void setGemvTarget(GemvTarget target) {
 }
 
 const char* gemvTargetName(GemvTarget target) {
-    return target == GemvTarget::Avx512 ? "AVX-512 VBMI2+BF16"
-           : target == GemvTarget::Avx2 ? "AVX2"
-                                        : "scalar";
+    return target == GemvTarget::Avx512       ? "AVX-512 VBMI2+BF16"
+           : target == GemvTarget::Avx512Base ? "AVX-512"
+           : target == GemvTarget::Avx2       ? "AVX2"
+                                              : "scalar";
 }
 
 namespace {
@@ -110,6 +114,7 @@ void dispatch(const Matrix& matrix, Input x, float* y, RowRange range) {
     if (range.first >= range.last) return;
 #if defined(__x86_64__)
     if (gemvTarget() == GemvTarget::Avx512) return avx512::gemvPart(matrix, x, y, range);
+    if (gemvTarget() == GemvTarget::Avx512Base) return avx512base::gemvPart(matrix, x, y, range);
     if (gemvTarget() == GemvTarget::Avx2) return avx2::gemvPart(matrix, x, y, range);
 #endif
     reference::gemvPart(matrix, x, y, range);
@@ -167,6 +172,8 @@ std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
 #if defined(__x86_64__)
         if (gemvTarget() == GemvTarget::Avx512)
             sum += avx512::readLines(from + first * 64, last - first);
+        else if (gemvTarget() == GemvTarget::Avx512Base)
+            sum += avx512base::readLines(from + first * 64, last - first);
         else if (gemvTarget() == GemvTarget::Avx2)
             sum += avx2::readLines(from + first * 64, last - first);
         else

@@ -80,9 +80,9 @@ void packBitmapQ8(const std::uint16_t* weights, const std::uint8_t* keep, std::i
 /// A dense block:
 ///     2 x 8 x 32   weights: the rows' first 32 columns, then the rows' other 32
 /// Values are bf16, two bytes. With q8 they are int8, and the panel begins with the bf16 scales of its blocks
-/// in their order (2:4: one a row; dense: one a row for each half), padded to 64 bytes.
+/// in their order (2:4: one a row; dense: one a row for each half), padded to 32 bytes.
 struct TilePanel {
-    std::uint64_t start = 0;      ///< in `bytes`, a multiple of 64
+    std::uint64_t start = 0;      ///< in `bytes`; a multiple of 64, with q8 of 32
     std::uint32_t columns = 0;    ///< in `columns`: the 2:4 blocks' columns / 64, then the dense blocks'
     std::uint16_t twoOfFour = 0;  ///< how many blocks of each kind
     std::uint16_t dense = 0;
@@ -109,7 +109,7 @@ constexpr std::int64_t tileBytes(bool twoOfFour, WeightValues values) {
     return twoOfFour ? kPanelRows * (kTileCols / 8 + kTileCols / 2 * size) : kPanelRows * kTileCols * size;
 }
 constexpr std::int64_t tileScaleBytes(std::int64_t twoOfFour, std::int64_t dense) {
-    return ((twoOfFour + 2 * dense) * kPanelRows * 2 + 63) / 64 * 64;
+    return ((twoOfFour + 2 * dense) * kPanelRows * 2 + 31) / 32 * 32;
 }
 
 /// The blocks of a matrix, found from its mask.
@@ -174,8 +174,8 @@ void gemv(const TilePanelsQ8& matrix, InputQ8 x, float* y, int threads = 0);
 /// as words.
 std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads = 0);
 
-/// Instruction sets that the products are written for.
-enum class GemvTarget { Scalar, Avx2, Avx512 };
+/// Instruction sets that the products are written for, each a superset of those before it.
+enum class GemvTarget { Scalar, Avx2, Avx512Base, Avx512 };
 /// The best that this machine has; what is used unless setGemvTarget names a lower one (for tests).
 GemvTarget bestGemvTarget();
 GemvTarget gemvTarget();

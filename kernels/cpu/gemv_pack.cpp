@@ -296,24 +296,28 @@ InputQ8 inputQ8(const void* prepared, std::int64_t cols) {
 void quantizeVector(const float* x, std::int64_t cols, void* prepared) {
     auto* values = static_cast<std::int16_t*>(prepared);
     auto* scales = reinterpret_cast<float*>(values + tilesOf(cols) * kTileCols);
-    for (std::int64_t block = 0; block < tilesOf(cols); ++block) {
-        float group[kTileCols] = {};
-        std::copy(x + block * kTileCols, x + std::min(cols, (block + 1) * kTileCols), group);
+    float edge[kTileCols] = {};
+    for (std::int64_t block = 0; block < tilesOf(cols); ++block, x += kTileCols, values += kTileCols) {
+        const auto left = cols - block * kTileCols;
+        const float* group = x;
+        if (left < kTileCols) {
+            std::copy(x, x + left, edge);
+            group = edge;
+        }
         std::uint32_t largest = 0;
-        for (const float value : group)
-            largest = std::max(largest, std::bit_cast<std::uint32_t>(value) & 0x7fffffff);
+        for (std::int64_t i = 0; i < kTileCols; ++i)
+            largest = std::max(largest, std::bit_cast<std::uint32_t>(group[i]) & 0x7fffffff);
         const float magnitude = std::bit_cast<float>(largest);
         const bool finite = largest < 0x7f800000;
         // Smaller groups would divide by what f32 cannot hold; they are nothing.
         const bool anything = finite && magnitude > 1e-30f;
         scales[block] = !finite ? std::numeric_limits<float>::quiet_NaN() : anything ? magnitude / 32767 : 0;
         const float inverse = anything ? 32767 / magnitude : 0;
-        auto* to = values + block * kTileCols;
         // Added to 1.5 * 2^23, a number is rounded to a whole one (nearest even) that stands in the lowest
         // bits.
         for (std::int64_t i = 0; i < kTileCols; ++i)
-            to[i] = static_cast<std::int16_t>(
-                std::bit_cast<std::uint32_t>((anything ? group[i] : 0.0f) * inverse + 12582912.0f));
+            values[i] =
+                static_cast<std::int16_t>(std::bit_cast<std::uint32_t>(group[i] * inverse + 12582912.0f));
     }
 }
 

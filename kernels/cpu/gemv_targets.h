@@ -16,6 +16,17 @@ void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
 std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);
 }  // namespace avx2
 
+/// F, BW, DQ, VL.
+namespace avx512base {
+void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
+void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);
+void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
+void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
+void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
+std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);
+}  // namespace avx512base
+
+/// And VBMI, VBMI2, BF16, VNNI.
 namespace avx512 {
 void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
 void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);

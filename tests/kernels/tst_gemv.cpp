@@ -53,7 +53,8 @@ class TestGemv : public QObject {
         const DensePanels dense{rows, cols, panels.data.get()};
         const BitmapPanels bitmap{rows, cols, masks.data(), values.data(), starts.data()};
 
-        for (const auto target : {GemvTarget::Scalar, GemvTarget::Avx2, GemvTarget::Avx512}) {
+        for (const auto target :
+             {GemvTarget::Scalar, GemvTarget::Avx2, GemvTarget::Avx512Base, GemvTarget::Avx512}) {
             if (target > bestGemvTarget()) continue;
             setGemvTarget(target);
             std::vector<float> single;

@@ -30,7 +30,8 @@ std::vector<float> everywhere(const Panels& panels, Input x, const GemvCase& mad
     const auto sizes = magnitudes(made);
     std::vector<float> want(rows, NAN);
     reference::gemvPart(panels, x, want.data(), {0, made.rows});
-    for (const auto target : {GemvTarget::Scalar, GemvTarget::Avx2, GemvTarget::Avx512}) {
+    for (const auto target :
+         {GemvTarget::Scalar, GemvTarget::Avx2, GemvTarget::Avx512Base, GemvTarget::Avx512}) {
         if (target > bestGemvTarget()) continue;
         setGemvTarget(target);
         std::vector<float> single;
