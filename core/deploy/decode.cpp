@@ -19,10 +19,10 @@ struct DecodeSession::Scratch {
 
 namespace {
 
-std::size_t roundedElements(const ModelConfig& config) {
-    const auto longest =
-        std::max({config.hiddenSize, config.intermediateSize, config.heads * config.headDim});
-    return static_cast<std::size_t>(kernels::blocksOf(longest) * kernels::kBlockCols);
+/// What the widest input of a product takes.
+std::size_t inputBytes(const ModelConfig& config) {
+    return kernels::inputBytes(
+        std::max({config.hiddenSize, config.intermediateSize, config.heads * config.headDim}));
 }
 
 void normalise(const std::vector<float>& input, const std::vector<float>& weight, double eps,
@@ -74,7 +74,7 @@ DecodeSession::DecodeSession(const PackedModel& model, int threads)
     for (int i = 0; i < m_threads; ++i) {
         Scratch scratch;
         scratch.normed.resize(size(config.hiddenSize));
-        scratch.rounded = AlignedBytes(roundedElements(config) * 2);
+        scratch.rounded = AlignedBytes(inputBytes(config));
         m_scratch.push_back(std::move(scratch));
     }
 }
@@ -122,8 +122,7 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
     const auto& config = m_model.config;
     const auto& block = m_model.blocks[index];
     auto& scratch = m_scratch[static_cast<std::size_t>(thread)];
-    auto* const rounded = scratch.rounded.as<std::uint16_t>();
-    const auto input = [&](const float* x, std::int64_t count) { kernels::roundVector(x, count, rounded); };
+    auto* const rounded = scratch.rounded.as<std::byte>();
     const auto addRows = [&](const PackedMatrix& matrix) {
         const auto range = matrix.part(thread, threads);
         matrix.product(rounded, m_down.data(), range);
@@ -132,16 +131,16 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
     };
 
     normalise(m_hidden, block.inputNorm, config.rmsEps, scratch.normed);
-    input(scratch.normed.data(), config.hiddenSize);
+    block.queryKeyValue.prepare(scratch.normed.data(), rounded);
     block.queryKeyValue.product(rounded, m_queryKeyValue.data(), block.queryKeyValue.part(thread, threads));
 #pragma omp barrier
     attend(thread, threads, index);
 #pragma omp barrier
-    input(m_attended.data(), config.heads * config.headDim);
+    block.output.prepare(m_attended.data(), rounded);
     addRows(block.output);
 #pragma omp barrier
     normalise(m_hidden, block.postNorm, config.rmsEps, scratch.normed);
-    input(scratch.normed.data(), config.hiddenSize);
+    block.gateUp.prepare(scratch.normed.data(), rounded);
     const auto range = block.gateUp.part(thread, threads, true);
     block.gateUp.product(rounded, m_gateUp.data(), range);
     for (auto row = range.first; row < range.last; row += 2 * kernels::kPanelRows)
@@ -151,7 +150,7 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
             m_inner[static_cast<std::size_t>(row / 2 + i)] = gate / (1.0f + std::exp(-gate)) * up;
         }
 #pragma omp barrier
-    input(m_inner.data(), config.intermediateSize);
+    block.down.prepare(m_inner.data(), rounded);
     addRows(block.down);
 #pragma omp barrier
 }
@@ -186,8 +185,8 @@ const std::vector<float>& DecodeSession::step(std::int32_t token) {
         for (std::size_t index = 0; index < m_model.blocks.size(); ++index) layer(thread, threads, index);
         auto& scratch = m_scratch[static_cast<std::size_t>(thread)];
         normalise(m_hidden, m_model.finalNorm, config.rmsEps, scratch.normed);
-        kernels::roundVector(scratch.normed.data(), config.hiddenSize, scratch.rounded.as<std::uint16_t>());
-        m_model.head.product(scratch.rounded.as<std::uint16_t>(), m_logits.data(),
+        m_model.head.prepare(scratch.normed.data(), scratch.rounded.as<std::byte>());
+        m_model.head.product(scratch.rounded.as<std::byte>(), m_logits.data(),
                              m_model.head.part(thread, threads));
     }
     ++m_position;
@@ -240,9 +239,17 @@ Generated generate(DecodeSession& session, const GenerateRequest& request) {
 }
 
 std::string kernelName(const PackedModel& model) {
-    const bool sparse = model.layout == Layout::Bitmap && !model.blocks.empty() &&
-                        model.blocks.front().queryKeyValue.sparse();
-    return std::string(sparse ? "bitmap" : "dense") + ", " + kernels::gemvTargetName(kernels::gemvTarget());
+    // Those of the blocks, without the numbers in which they differ.
+    std::vector<std::string> names;
+    for (const auto& part : model.parts()) {
+        if (part.block < 0 && !names.empty()) continue;
+        const auto name = kernelName(part.matrix->form(), part.matrix->values());
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : " + ") + name;
+    if (model.head.values() == WeightValues::Q8) text += ", head q8";
+    return text + ", " + kernels::gemvTargetName(kernels::gemvTarget());
 }
 
 }  // namespace tessera
