@@ -11,6 +11,12 @@
 namespace tessera::kernels::avx2 {
 namespace {
 
+/// Asks for what lies kAhead behind a block, so that block after block all is asked for once.
+inline void prefetch(const void* block, std::int64_t bytes) {
+    for (std::int64_t line = 0; line < bytes; line += 64)
+        _mm_prefetch(static_cast<const char*>(block) + kAhead + line, _MM_HINT_T0);
+}
+
 /// For each eight flags, the shuffle that moves packed elements of `Size` bytes to the flagged places and
 /// zeros to the others.
 template <int Size>

@@ -20,6 +20,7 @@ inline __m128i loadHalves(const void* from) {
 
 /// Adds the products of a panel's block of 32 columns.
 inline void addDense(const std::uint16_t* weights, const std::uint16_t* x, __m256 sums[kPanelRows]) {
+    prefetch(weights, kPanelRows * kBlockCols * 2);
     for (int part = 0; part < 4; ++part) {
         const auto input = widen(loadHalves(x + part * 8));
         for (int r = 0; r < kPanelRows; ++r)
@@ -53,7 +54,9 @@ void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowR
             __m256 input[4];
             for (int part = 0; part < 4; ++part)
                 input[part] = widen(loadHalves(x + block * kBlockCols + part * 8));
-            for (int r = 0; r < kPanelRows; ++r)
+            prefetch(masks, kPanelRows * 4);
+            for (int r = 0; r < kPanelRows; ++r) {
+                prefetch(values, 64);
                 for (int part = 0; part < 4; ++part) {
                     const auto flags = masks[r] >> (8 * part) & 0xff;
                     const auto shuffle = loadHalves(kExpand.shuffles[flags].data());
@@ -61,6 +64,7 @@ void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowR
                                               input[part], sums[r]);
                     values += _mm_popcnt_u32(flags);
                 }
+            }
         }
         store(sums, y, row, matrix.rows);
     }
@@ -75,6 +79,7 @@ void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRan
         for (auto& sum : sums) sum = _mm256_setzero_ps();
         for (int i = tiles.twoOfFour; i > 0; --i) {
             const auto* input = x + *columns++ * kTileCols;
+            prefetch(block, tileBytes(true, WeightValues::Bf16));
             for (int part = 0; part < 4; ++part) {
                 const auto sixteen = loadInput(input + part * 16);
                 for (int r = 0; r < kPanelRows; ++r)

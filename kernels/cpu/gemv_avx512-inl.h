@@ -25,10 +25,6 @@
 namespace tessera::kernels {
 namespace {
 
-/// Bytes ahead of the reader that are asked for: beyond what the hardware's own prefetch covers at a panel's
-/// end.
-constexpr std::int64_t kAhead = 2048;
-
 inline void prefetch(const void* reader) {
     _mm_prefetch(static_cast<const char*>(reader) + kAhead, _MM_HINT_T0);
 }
@@ -233,6 +229,7 @@ void product(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range) 
             const auto input = Ops::words(x.values + block * kTileCols);
             const RowScales rowScales(head->scales, x.scales[block]);
             prefetch(head);
+            prefetch(head->scales);
 #pragma GCC unroll 8
             for (int r = 0; r < kPanelRows; ++r) {
                 // Two rows have about a line of values.

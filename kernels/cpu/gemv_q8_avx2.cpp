@@ -27,6 +27,7 @@ inline __m128i eightBytes(const void* from) {
 /// Adds the products of eight rows of 32 columns.
 inline void addDense(const std::uint8_t* weights, const std::int16_t* x, const std::uint8_t* scales,
                      float scale, __m256 sums[kPanelRows]) {
+    prefetch(weights, kPanelRows * kBlockCols);
     const auto low = loadInput(x), high = loadInput(x + 16);
     for (int r = 0; r < kPanelRows; ++r) {
         const auto* row = reinterpret_cast<const __m128i*>(weights + r * kBlockCols);
@@ -50,6 +51,7 @@ void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {
         for (int i = tiles.twoOfFour; i > 0; --i) {
             const std::int64_t column = *columns++;
             const auto* input = x.values + column * kTileCols;
+            prefetch(block, tileBytes(true, WeightValues::Q8));
             for (int r = 0; r < kPanelRows; ++r) {
                 auto products = _mm256_setzero_si256();
                 for (int part = 0; part < 4; ++part) {
@@ -88,7 +90,10 @@ void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range)
         for (auto& sum : sums) sum = _mm256_setzero_ps();
         for (std::int64_t block = 0; block < blocks; ++block, ++head) {
             const auto* input = x.values + block * kTileCols;
+            prefetch(head, sizeof *head);
             for (int r = 0; r < kPanelRows; ++r) {
+                // Two rows have about a line of values.
+                if (r % 2 == 0) prefetch(values, 64);
                 auto products = _mm256_setzero_si256();
                 auto mask = head->masks[r];
                 const auto next = [&] {

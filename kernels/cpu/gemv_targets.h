@@ -7,6 +7,11 @@
 namespace tessera::kernels {
 
 #if defined(__x86_64__)
+/// Bytes ahead of the reader that are asked for. The hardware's own prefetch stops at a page and thins out
+/// where few bytes are read per instruction; one core that reads 40 GB/s with 150 ns of latency has 6 KB on
+/// their way.
+inline constexpr std::int64_t kAhead = 8192;
+
 namespace avx2 {
 void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
 void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);
