@@ -1,5 +1,7 @@
 #include "core/deploy/bench.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -85,17 +87,21 @@ class ShapeBench {
         m_sparseInput = AlignedBytes(kernels::inputBytes(cols));
         m_dense.front()->prepare(x.data(), m_denseInput.as<std::byte>());
         m_sparse.front()->prepare(x.data(), m_sparseInput.as<std::byte>());
-        m_y.resize(static_cast<std::size_t>(m_dense.front()->rows()));
     }
     void pass(int threads, Timed& timed) {
-        Stopwatch watch;
-        for (const auto* matrix : m_dense) m_sum += matrix->readOnly(threads);
-        timed.read.push_back(perProduct(watch.restart()));
-        for (const auto* matrix : m_dense) matrix->product(m_denseInput.as<std::byte>(), m_y.data(), threads);
-        timed.dense.push_back(perProduct(watch.restart()));
-        for (const auto* matrix : m_sparse)
-            matrix->product(m_sparseInput.as<std::byte>(), m_y.data(), threads);
-        timed.sparse.push_back(perProduct(watch.restart()));
+        timed.read.push_back(perProduct(
+            m_dense, threads,
+            [](const PackedMatrix& matrix, int part, int parts) { matrix.readOnly(part, parts); }));
+        const auto products = [&](const AlignedBytes& input) {
+            return [&](const PackedMatrix& matrix, int part, int parts) {
+                auto& y = m_y[static_cast<std::size_t>(part)];
+                y.resize(static_cast<std::size_t>(matrix.rows()));
+                matrix.product(input.as<std::byte>(), y.data(), matrix.part(part, parts));
+            };
+        };
+        m_y.resize(std::max(m_y.size(), static_cast<std::size_t>(threads)));
+        timed.dense.push_back(perProduct(m_dense, threads, products(m_denseInput)));
+        timed.sparse.push_back(perProduct(m_sparse, threads, products(m_sparseInput)));
     }
     std::string label() const { return kernelLabel(m_sparse); }
     double limit() const {
@@ -106,12 +112,20 @@ class ShapeBench {
     }
 
   private:
-    double perProduct(double seconds) const { return seconds * 1e6 / static_cast<double>(m_dense.size()); }
+    /// Microseconds of one product. The threads go through all matrices in one region, as they do in
+    /// decoding: starting them costs as much as a small product.
+    template <typename Part>
+    static double perProduct(const std::vector<const PackedMatrix*>& matrices, int threads,
+                             const Part& part) {
+        Stopwatch watch;
+#pragma omp parallel num_threads(threads)
+        for (const auto* matrix : matrices) part(*matrix, omp_get_thread_num(), omp_get_num_threads());
+        return watch.seconds() * 1e6 / static_cast<double>(matrices.size());
+    }
 
     std::vector<const PackedMatrix*> m_dense, m_sparse;
     AlignedBytes m_denseInput, m_sparseInput;
-    std::vector<float> m_y;
-    std::uint64_t m_sum = 0;
+    std::vector<std::vector<float>> m_y;  ///< by thread
 };
 
 /// Tells how far a bench is; looks whether it is still wanted.

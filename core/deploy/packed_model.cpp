@@ -216,13 +216,11 @@ void PackedMatrix::product(const void* prepared, float* y, kernels::RowRange ran
     std::visit([&](const auto& panels) { withInput(panels, prepared, product); }, m_panels);
 }
 
-void PackedMatrix::product(const void* prepared, float* y, int threads) const {
-    const auto product = [&](const auto& panels, auto x) { kernels::gemv(panels, x, y, threads); };
-    std::visit([&](const auto& panels) { withInput(panels, prepared, product); }, m_panels);
-}
-
-std::uint64_t PackedMatrix::readOnly(int threads) const {
-    return kernels::readBytes(m_first.as<std::byte>(), static_cast<std::int64_t>(m_first.size()), threads);
+std::uint64_t PackedMatrix::readOnly(int part, int parts) const {
+    const auto lines = static_cast<std::int64_t>(m_first.size() / kLine), first = lines * part / parts,
+               last = lines * (part + 1) / parts;
+    const auto line = static_cast<std::int64_t>(kLine);
+    return kernels::readBytes(m_first.as<std::byte>() + first * line, (last - first) * line, 1);
 }
 
 WeightValues weightValues(const std::string& text, const std::string& what) {

@@ -69,10 +69,8 @@ class PackedMatrix {
     /// Makes of x [cols] what the product reads: `prepared` has kernels::inputBytes(cols).
     void prepare(const float* x, void* prepared) const;
     void product(const void* prepared, float* y, kernels::RowRange range) const;
-    /// All rows on `threads` threads.
-    void product(const void* prepared, float* y, int threads) const;
-    /// Reads the packed weights and nothing else.
-    std::uint64_t readOnly(int threads) const;
+    /// Reads part `part` of `parts` of the packed weights and nothing else; returns kernels::readBytes' sum.
+    std::uint64_t readOnly(int part, int parts) const;
 
   private:
     void packBitmap(const std::uint16_t* weights, const PackedMask& keep);

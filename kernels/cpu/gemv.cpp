@@ -120,13 +120,6 @@ void dispatch(const Matrix& matrix, Input x, float* y, RowRange range) {
     reference::gemvPart(matrix, x, y, range);
 }
 
-template <typename Matrix, typename Input>
-void whole(const Matrix& matrix, Input x, float* y, int threads) {
-    const int count = threadsFor(threads);
-#pragma omp parallel num_threads(count)
-    dispatch(matrix, x, y, partRows(matrix, omp_get_thread_num(), omp_get_num_threads()));
-}
-
 }  // namespace
 
 void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
@@ -144,22 +137,6 @@ void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRan
 void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {
     dispatch(matrix, x, y, range);
 }
-void gemv(const DensePanels& matrix, const std::uint16_t* x, float* y, int threads) {
-    whole(matrix, x, y, threads);
-}
-void gemv(const BitmapPanels& matrix, const std::uint16_t* x, float* y, int threads) {
-    whole(matrix, x, y, threads);
-}
-void gemv(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, int threads) {
-    whole(matrix, x, y, threads);
-}
-void gemv(const TilePanels& matrix, const std::uint16_t* x, float* y, int threads) {
-    whole(matrix, x, y, threads);
-}
-void gemv(const TilePanelsQ8& matrix, InputQ8 x, float* y, int threads) {
-    whole(matrix, x, y, threads);
-}
-
 std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
     const auto* from = static_cast<const std::uint8_t*>(data);
     const std::int64_t lines = bytes / 64;

@@ -163,13 +163,6 @@ void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range)
 void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
 void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
 
-/// The whole product on `threads` threads (0: OpenMP's own number).
-void gemv(const DensePanels& matrix, const std::uint16_t* x, float* y, int threads = 0);
-void gemv(const BitmapPanels& matrix, const std::uint16_t* x, float* y, int threads = 0);
-void gemv(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, int threads = 0);
-void gemv(const TilePanels& matrix, const std::uint16_t* x, float* y, int threads = 0);
-void gemv(const TilePanelsQ8& matrix, InputQ8 x, float* y, int threads = 0);
-
 /// Reads the bytes and nothing else, 64 at a time: what a product's weights cost at least. Returns their sum
 /// as words.
 std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads = 0);

@@ -1,6 +1,8 @@
 // Matrices under masks of every kind, packed in every layout, for the tests of the decoding products.
 #pragma once
 
+#include <omp.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -133,5 +135,12 @@ struct PackedBitmapQ8 {
     }
     BitmapPanelsQ8 panels() const { return {rows, cols, heads.data.get(), values.data.get(), starts.data()}; }
 };
+
+/// y = W x on so many threads.
+template <typename Panels, typename Input>
+void gemv(const Panels& panels, Input x, float* y, int threads) {
+#pragma omp parallel num_threads(threads)
+    gemvPart(panels, x, y, partRows(panels, omp_get_thread_num(), omp_get_num_threads()));
+}
 
 }  // namespace tessera::kernels::test
