@@ -16,6 +16,19 @@ namespace tessera::cli {
 
 namespace {
 
+/// How a model is packed for decoding.
+struct PackingOptions {
+    std::string values = "bf16", head = "bf16";
+
+    void add(CLI::App& command) {
+        command
+            .add_option("--values", values, "the blocks' weights: bf16, or int8 with a scale for every 32")
+            ->check(CLI::IsMember({"bf16", "q8"}));
+        command.add_option("--head", head, "the head's weights, likewise")
+            ->check(CLI::IsMember({"bf16", "q8"}));
+    }
+};
+
 void addGenerate(Commands& app, Console& console) {
     struct Options {
         std::string model, masks, prompt;
@@ -24,6 +37,7 @@ void addGenerate(Commands& app, Console& console) {
         double temperature = 0.8;
         bool greedy = false, ignoreEnd = false;
         int threads = 0;
+        PackingOptions packing;
     };
     auto* command =
         addCommand(app, "generate", "text from a model or a run, decoded with its sparse kernels", console);
@@ -40,12 +54,14 @@ void addGenerate(Commands& app, Console& console) {
     command->add_flag("--ignore-eos", options->ignoreEnd, "go on behind the end of the text");
     command->add_option("--threads", options->threads, "threads; 0: all cores")
         ->check(CLI::NonNegativeNumber);
+    options->packing.add(*command);
     command->callback([options, &console] {
-        Json request{{"model", options->model},    {"masks", options->masks},
-                     {"prompt", options->prompt},  {"tokens", options->tokens},
-                     {"seed", options->seed},      {"temperature", options->temperature},
-                     {"greedy", options->greedy},  {"ignore_eos", options->ignoreEnd},
-                     {"threads", options->threads}};
+        Json request{{"model", options->model},      {"masks", options->masks},
+                     {"prompt", options->prompt},    {"tokens", options->tokens},
+                     {"seed", options->seed},        {"temperature", options->temperature},
+                     {"greedy", options->greedy},    {"ignore_eos", options->ignoreEnd},
+                     {"threads", options->threads},  {"values", options->packing.values},
+                     {"head", options->packing.head}};
         auto& control = signalControl();
         const auto document = TextGenerator().generate(
             request,
@@ -68,7 +84,7 @@ void addGenerate(Commands& app, Console& console) {
 void printBench(const Console& console, const Json& document) {
     console.endProgress();
     console.line(
-        "kernel        shape          threads   dense us   torch us  sparse us  speed-up   95 % interval   "
+        "kernel          shape          threads   dense us   torch us  sparse us  speed-up   95 % interval   "
         "limit  efficiency");
     for (const auto& row : document["rows"]) {
         char text[200], interval[32] = "-", torchUs[16] = "-", sparseUs[16] = "-";
@@ -81,7 +97,7 @@ void printBench(const Console& console, const Json& document) {
             std::snprintf(sparseUs, sizeof sparseUs, "%.1f", row["sparse_us"].get<double>());
         const auto shape =
             std::to_string(row["shape"][0].get<int>()) + " x " + std::to_string(row["shape"][1].get<int>());
-        std::snprintf(text, sizeof text, "%-12s %-15s %6d %10.1f %10s %10s %9.3f %15s %7.3f %10.3f",
+        std::snprintf(text, sizeof text, "%-14s %-15s %6d %10.1f %10s %10s %9.3f %15s %7.3f %10.3f",
                       row["kernel"].get<std::string>().c_str(), shape.c_str(), row["threads"].get<int>(),
                       row["dense_us"].get<double>(), torchUs, sparseUs, row["speedup"].get<double>(),
                       interval, row["limit"].get<double>(), row["efficiency"].get<double>());
@@ -96,6 +112,10 @@ void printBench(const Console& console, const Json& document) {
             end["speedup"].get<double>(), end["ci95"][0].get<double>(), end["ci95"][1].get<double>(),
             end["limit"].get<double>());
         console.line(text);
+        std::snprintf(text, sizeof text, "weights      %.1f MB a token dense, %.1f sparse",
+                      end["dense_bytes_per_token"].get<double>() / 1e6,
+                      end["sparse_bytes_per_token"].get<double>() / 1e6);
+        console.line(text);
     }
     console.document(document);
 }
@@ -105,6 +125,7 @@ void addBench(Commands& app, Console& console) {
         std::string run;
         std::vector<int> threads;
         int repeats = 9;
+        PackingOptions packing;
     };
     auto* command = app.add_subcommand("bench", "real speed, sparse against dense, as ratios of one run");
     command->require_subcommand(1);
@@ -133,16 +154,21 @@ void addBench(Commands& app, Console& console) {
     auto* model = addCommand(*command, "model", "a finished run: its matrices and end to end", console);
     model->add_option("run", options->run, "a finished run")->required();
     shared(model);
+    options->packing.add(*model);
     model->callback([options, request, &console] {
+        const Packing packing(Layout::Sparse, weightValues(options->packing.values, "--values"),
+                              weightValues(options->packing.head, "--head"));
         const auto run = RunDirectory::open(options->run);
         const auto resolved = resolveModel(options->run);
         const auto files = ModelFiles::open(resolved.path, resolved.weights);
         requireMemoryToRead("bench", files.config(), 4, options->run);
         const auto masks = readMasks(*resolved.masks);
         const auto dense = PackedModel::load(files, &masks, Layout::Dense),
-                   sparse = PackedModel::load(files, &masks, Layout::Bitmap);
+                   sparse = PackedModel::load(files, &masks, packing);
         auto document = benchModel(dense, sparse, request());
         document["run"] = run.path().string();
+        document["values"] = options->packing.values;
+        document["head"] = options->packing.head;
         document["time"] = utcTimestamp();
         keepBeside(run.path(), "bench", document);
         printBench(console, document);

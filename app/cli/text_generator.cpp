@@ -26,9 +26,11 @@ namespace {
 /// A dense model and the pruned one beside it.
 constexpr std::size_t kKept = 2;
 
-/// A model replaced on disk, or another mask, is another model.
-std::string keyOf(const ModelFiles& files, const std::optional<fs::path>& masks) {
-    auto key = files.path().string() + '\n' + files.fingerprint();
+/// A model replaced on disk, another mask or another packing is another model.
+std::string keyOf(const ModelFiles& files, const std::optional<fs::path>& masks, const Packing& packing) {
+    auto key = files.path().string() + '\n' + files.fingerprint() + '\n' +
+               std::to_string(static_cast<int>(packing.values)) +
+               std::to_string(static_cast<int>(packing.head));
     if (masks)
         key += '\n' + masks->string() + '\n' + std::to_string(fs::file_size(*masks)) + '\n' +
                std::to_string(fs::last_write_time(*masks).time_since_epoch().count());
@@ -41,15 +43,15 @@ TextGenerator::TextGenerator() = default;
 TextGenerator::~TextGenerator() = default;
 
 std::shared_ptr<const TextGenerator::Loaded> TextGenerator::load(
-    const std::string& model, const std::string& masks, const std::function<void(const Event&)>& tell,
-    const Cancellation& cancellation) {
+    const std::string& model, const std::string& masks, const Packing& packing,
+    const std::function<void(const Event&)>& tell, const Cancellation& cancellation) {
     const auto resolved = resolveModel(model);
     const auto files = ModelFiles::open(resolved.path, resolved.weights);
     const auto masksFile = masks.empty() ? resolved.masks : std::optional(fs::path(masks));
     // Read before the key is made: what is wrong with the file is said by its reader.
     std::optional<MaskSet> read;
     if (masksFile && !fs::is_regular_file(*masksFile)) read = readMasks(*masksFile);
-    const auto key = keyOf(files, masksFile);
+    const auto key = keyOf(files, masksFile, packing);
     const auto found = std::find_if(m_loaded.begin(), m_loaded.end(),
                                     [&](const auto& loaded) { return loaded->key == key; });
     if (found != m_loaded.end()) {
@@ -71,7 +73,7 @@ std::shared_ptr<const TextGenerator::Loaded> TextGenerator::load(
     auto loaded = std::make_shared<Loaded>();
     loaded->key = key;
     loaded->tokenizer = loadTokenizer(files);
-    loaded->packed = PackedModel::load(files, read ? &*read : nullptr, Layout::Bitmap, &cancellation);
+    loaded->packed = PackedModel::load(files, read ? &*read : nullptr, packing, &cancellation);
     m_loaded.push_front(loaded);
     return loaded;
 }
@@ -88,8 +90,12 @@ Json TextGenerator::generate(const Json& request, const std::function<void(const
     const auto flag = [&](const char* key) {
         return request.contains(key) && request[key].is_boolean() && request[key].get<bool>();
     };
+    const auto values = [&](const char* key) {
+        return request.contains(key) ? weightValues(text(key), key) : WeightValues::Bf16;
+    };
+    const Packing packing(Layout::Sparse, values("values"), values("head"));
     Stopwatch watch;
-    const auto loaded = load(text("model"), text("masks"), tell, cancellation);
+    const auto loaded = load(text("model"), text("masks"), packing, tell, cancellation);
     const double loadSeconds = watch.restart();
     const auto& tokenizer = *loaded->tokenizer;
     DecodeSession session(loaded->packed, static_cast<int>(number("threads", 0)));

@@ -7,13 +7,14 @@
 
 #include "core/base/cancellation.h"
 #include "core/base/json.h"
+#include "core/deploy/packed_model.h"
 #include "core/session/event.h"
 
 namespace tessera::cli {
 
 /// Continues texts for `generate` requests {model, masks, prompt, tokens, seed, temperature, greedy,
-/// ignore_eos, threads}. The models used last stay packed, so that asking two models in turn reads each of
-/// them once. One thread at a time.
+/// ignore_eos, threads, values, head}. The models used last stay packed, so that asking two models in turn
+/// reads each of them once. One thread at a time.
 class TextGenerator {
   public:
     TextGenerator();
@@ -30,7 +31,7 @@ class TextGenerator {
   private:
     struct Loaded;
     std::shared_ptr<const Loaded> load(const std::string& model, const std::string& masks,
-                                       const std::function<void(const Event&)>& tell,
+                                       const Packing& packing, const std::function<void(const Event&)>& tell,
                                        const Cancellation& cancellation);
 
     std::deque<std::shared_ptr<const Loaded>> m_loaded;  ///< the one used last in front

@@ -1,8 +1,11 @@
 #include "core/deploy/bench.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <random>
 
 #include "core/base/stopwatch.h"
@@ -80,27 +83,27 @@ class ShapeBench {
         const auto cols = m_dense.front()->cols();
         std::vector<float> x(static_cast<std::size_t>(cols));
         for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>((i * 7 % 13)) * 0.125f - 0.75f;
-        m_x = AlignedBytes(static_cast<std::size_t>(kernels::blocksOf(cols) * kernels::kBlockCols) * 2);
-        kernels::roundVector(x.data(), cols, m_x.as<std::uint16_t>());
-        m_y.resize(static_cast<std::size_t>(m_dense.front()->rows()));
+        m_denseInput = AlignedBytes(kernels::inputBytes(cols));
+        m_sparseInput = AlignedBytes(kernels::inputBytes(cols));
+        m_dense.front()->prepare(x.data(), m_denseInput.as<std::byte>());
+        m_sparse.front()->prepare(x.data(), m_sparseInput.as<std::byte>());
     }
     void pass(int threads, Timed& timed) {
-        Stopwatch watch;
-        for (const auto* matrix : m_dense)
-            m_sum += kernels::readBytes(matrix->dense().weights, static_cast<std::int64_t>(matrix->bytes()),
-                                        threads);
-        timed.read.push_back(perProduct(watch.restart()));
-        for (const auto* matrix : m_dense)
-            kernels::gemv(matrix->dense(), m_x.as<std::uint16_t>(), m_y.data(), threads);
-        timed.dense.push_back(perProduct(watch.restart()));
-        for (const auto* matrix : m_sparse) {
-            if (matrix->sparse())
-                kernels::gemv(matrix->bitmap(), m_x.as<std::uint16_t>(), m_y.data(), threads);
-            else
-                kernels::gemv(matrix->dense(), m_x.as<std::uint16_t>(), m_y.data(), threads);
-        }
-        timed.sparse.push_back(perProduct(watch.restart()));
+        timed.read.push_back(perProduct(
+            m_dense, threads,
+            [](const PackedMatrix& matrix, int part, int parts) { matrix.readOnly(part, parts); }));
+        const auto products = [&](const AlignedBytes& input) {
+            return [&](const PackedMatrix& matrix, int part, int parts) {
+                auto& y = m_y[static_cast<std::size_t>(part)];
+                y.resize(static_cast<std::size_t>(matrix.rows()));
+                matrix.product(input.as<std::byte>(), y.data(), matrix.part(part, parts));
+            };
+        };
+        m_y.resize(std::max(m_y.size(), static_cast<std::size_t>(threads)));
+        timed.dense.push_back(perProduct(m_dense, threads, products(m_denseInput)));
+        timed.sparse.push_back(perProduct(m_sparse, threads, products(m_sparseInput)));
     }
+    std::string label() const { return kernelLabel(m_sparse); }
     double limit() const {
         double dense = 0, sparse = 0;
         for (const auto* matrix : m_dense) dense += static_cast<double>(matrix->bytes());
@@ -109,12 +112,20 @@ class ShapeBench {
     }
 
   private:
-    double perProduct(double seconds) const { return seconds * 1e6 / static_cast<double>(m_dense.size()); }
+    /// Microseconds of one product. The threads go through all matrices in one region, as they do in
+    /// decoding: starting them costs as much as a small product.
+    template <typename Part>
+    static double perProduct(const std::vector<const PackedMatrix*>& matrices, int threads,
+                             const Part& part) {
+        Stopwatch watch;
+#pragma omp parallel num_threads(threads)
+        for (const auto* matrix : matrices) part(*matrix, omp_get_thread_num(), omp_get_num_threads());
+        return watch.seconds() * 1e6 / static_cast<double>(matrices.size());
+    }
 
     std::vector<const PackedMatrix*> m_dense, m_sparse;
-    AlignedBytes m_x;
-    std::vector<float> m_y;
-    std::uint64_t m_sum = 0;
+    AlignedBytes m_denseInput, m_sparseInput;
+    std::vector<std::vector<float>> m_y;  ///< by thread
 };
 
 /// Tells how far a bench is; looks whether it is still wanted.
@@ -150,6 +161,55 @@ PackedMask randomMask(std::int64_t rows, std::int64_t cols, double sparsity, std
     return mask;
 }
 
+/// Two random ones of every four, but for a share of the tiles of `side` x `side`, which are dense.
+PackedMask tileMask(std::int64_t rows, std::int64_t cols, std::int64_t side, double denseShare,
+                    std::uint64_t seed) {
+    PackedMask mask(rows, cols);
+    std::mt19937_64 random(seed);
+    const auto across = (cols + side - 1) / side;
+    std::vector<bool> dense(static_cast<std::size_t>((rows + side - 1) / side * across));
+    for (auto left = std::lround(denseShare * static_cast<double>(dense.size())); left > 0;) {
+        const auto tile = random() % dense.size();
+        if (!dense[tile]) --left;
+        dense[tile] = true;
+    }
+    for (std::int64_t row = 0; row < rows; ++row)
+        for (std::int64_t col = 0; col < cols; col += 4) {
+            const auto draw = random() >> 32;
+            const auto first = static_cast<std::int64_t>(draw % 4),
+                       second = (first + 1 + static_cast<std::int64_t>(draw / 4 % 3)) % 4;
+            const bool all = dense[static_cast<std::size_t>(row / side * across + col / side)];
+            for (std::int64_t c = 0; c < std::min<std::int64_t>(4, cols - col); ++c)
+                if (all || c == first || c == second) mask.keep(row * cols + col + c);
+        }
+    return mask;
+}
+
+/// What `bench kernels` times: a mask, and values.
+struct Case {
+    std::optional<PackedMask> mask;
+    WeightValues values;
+};
+constexpr double kBitmapSparsity[] = {0.5, 0.6};
+/// Two bitmaps, 2:4 and hybrid, in bf16 and q8; dense in q8.
+constexpr std::size_t kCases = 2 * (std::size(kBitmapSparsity) + 2) + 1;
+
+/// Case `index` at a shape.
+Case kernelCase(std::size_t index, std::int64_t rows, std::int64_t cols) {
+    if (index + 1 == kCases) return {std::nullopt, WeightValues::Q8};
+    const auto values = index < kCases / 2 ? WeightValues::Bf16 : WeightValues::Q8;
+    const auto form = index % (kCases / 2);
+    if (form < std::size(kBitmapSparsity)) return {randomMask(rows, cols, kBitmapSparsity[form], 11), values};
+    const std::int64_t side = rows % 128 == 0 && cols % 128 == 0 ? 128 : 64;
+    return {tileMask(rows, cols, side, form == std::size(kBitmapSparsity) ? 0.0 : 0.1, 11), values};
+}
+
+std::vector<const PackedMatrix*> pointersTo(const std::vector<PackedMatrix>& matrices) {
+    std::vector<const PackedMatrix*> pointers;
+    for (const auto& matrix : matrices) pointers.push_back(&matrix);
+    return pointers;
+}
+
 }  // namespace
 
 PairedRatio pairedRatio(const std::vector<double>& denseUs, const std::vector<double>& sparseUs) {
@@ -170,9 +230,10 @@ PairedRatio pairedRatio(const std::vector<double>& denseUs, const std::vector<do
 
 Json benchKernels(const BenchRequest& request) {
     Json rows = Json::array();
-    const std::pair<std::int64_t, std::int64_t> shapes[] = {{4096, 4096}, {11008, 4096}, {1536, 576}};
+    const std::pair<std::int64_t, std::int64_t> shapes[] = {
+        {4096, 4096}, {11008, 4096}, {1536, 576}, {576, 1536}};
     const auto repeats = static_cast<std::size_t>(request.repeats);
-    Course course(request, std::size(shapes) * 2 * threadCounts(request).size() * repeats);
+    Course course(request, std::size(shapes) * kCases * threadCounts(request).size() * repeats);
     for (const auto& [height, width] : shapes) {
         const auto copies = std::max<std::int64_t>(2, kWorkingSet / (height * width * 2));
         std::vector<std::uint16_t> weights(static_cast<std::size_t>(height * width));
@@ -182,66 +243,78 @@ Json benchKernels(const BenchRequest& request) {
                 floatToBf16(static_cast<float>(static_cast<std::int64_t>(random() >> 40)) * 0x1p-25f - 0.25f);
         std::vector<PackedMatrix> dense;
         for (std::int64_t i = 0; i < copies; ++i) dense.emplace_back(weights.data(), nullptr, height, width);
-        for (const double sparsity : {0.5, 0.6}) {
-            const auto mask = randomMask(height, width, sparsity, 11);
+        std::map<int, double> torchUs;
+        for (const int threads : threadCounts(request))
+            torchUs[threads] = request.torchLinear ? request.torchLinear(height, width, threads) : 0;
+        for (std::size_t index = 0; index < kCases; ++index) {
+            const auto [mask, values] = kernelCase(index, height, width);
             std::vector<PackedMatrix> sparse;
-            for (std::int64_t i = 0; i < copies; ++i)
-                sparse.emplace_back(weights.data(), &mask, height, width);
-            std::vector<const PackedMatrix*> densePointers, sparsePointers;
-            for (const auto& matrix : dense) densePointers.push_back(&matrix);
-            for (const auto& matrix : sparse) sparsePointers.push_back(&matrix);
-            ShapeBench bench(densePointers, sparsePointers);
+            for (std::int64_t i = 0; i < copies; ++i) {
+                if (request.cancellation) request.cancellation->throwIfRequested();
+                sparse.emplace_back(weights.data(), mask ? &*mask : nullptr, height, width, values);
+            }
+            ShapeBench bench(pointersTo(dense), pointersTo(sparse));
             for (const int threads : threadCounts(request)) {
                 Timed warm, timed;
                 bench.pass(threads, warm);
                 for (int i = 0; i < request.repeats; ++i) {
-                    course.next(shapeText(height, width));
+                    course.next(shapeText(height, width) + ", " + bench.label());
                     bench.pass(threads, timed);
                 }
-                const double torchUs = request.torchLinear ? request.torchLinear(height, width, threads) : 0;
-                if (sparsity == 0.5)
-                    rows.push_back(
-                        denseRow(height, width, threads, pairedRatio(timed.read, timed.dense), torchUs));
-                rows.push_back(row("bitmap-" + std::to_string(static_cast<int>(sparsity * 100)), height,
-                                   width, threads, pairedRatio(timed.dense, timed.sparse), torchUs,
-                                   bench.limit()));
+                if (index == 0)
+                    rows.push_back(denseRow(height, width, threads, pairedRatio(timed.read, timed.dense),
+                                            torchUs[threads]));
+                rows.push_back(row(bench.label(), height, width, threads,
+                                   pairedRatio(timed.dense, timed.sparse), torchUs[threads], bench.limit()));
             }
         }
     }
     return {{"machine", machine()}, {"rows", rows}, {"end_to_end", nullptr}};
 }
 
+namespace {
+
+/// What each matrix of a model is stored as, and what a product with it reads against dense bf16.
+Json matrixTable(const PackedModel& dense, const PackedModel& sparse) {
+    Json table = Json::array();
+    const auto denseParts = dense.parts(), sparseParts = sparse.parts();
+    for (std::size_t i = 0; i < sparseParts.size(); ++i) {
+        const auto& part = sparseParts[i];
+        const auto* const matrix = part.matrix;
+        const auto bytes = matrix->bytes(), denseBytes = denseParts[i].matrix->bytes();
+        table.push_back({{"block", part.block < 0 ? Json(nullptr) : Json(part.block)},
+                         {"name", part.name},
+                         {"kernel", kernelLabel({matrix})},
+                         {"shape", {matrix->rows(), matrix->cols()}},
+                         {"kept", matrix->kept()},
+                         {"bytes", bytes},
+                         {"dense_bytes", denseBytes},
+                         {"limit", static_cast<double>(denseBytes) / static_cast<double>(bytes)}});
+    }
+    return table;
+}
+
+}  // namespace
+
 Json benchModel(const PackedModel& dense, const PackedModel& sparse, const BenchRequest& request) {
+    // The matrices of the blocks, by shape and kernel.
     struct Shape {
         std::int64_t rows, cols;
         std::vector<const PackedMatrix*> dense, sparse;
     };
     std::vector<Shape> shapes;
-    const auto add = [&](const PackedMatrix& a, const PackedMatrix& b) {
-        for (auto& shape : shapes)
-            if (shape.rows == a.rows() && shape.cols == a.cols()) {
-                shape.dense.push_back(&a);
-                shape.sparse.push_back(&b);
-                return;
-            }
-        shapes.push_back({a.rows(), a.cols(), {&a}, {&b}});
-    };
-    for (std::size_t i = 0; i < dense.blocks.size(); ++i) {
-        const auto &a = dense.blocks[i], &b = sparse.blocks[i];
-        add(a.queryKeyValue, b.queryKeyValue);
-        add(a.output, b.output);
-        add(a.gateUp, b.gateUp);
-        add(a.down, b.down);
+    const auto denseParts = dense.parts(), sparseParts = sparse.parts();
+    for (std::size_t i = 0; i < sparseParts.size(); ++i) {
+        if (sparseParts[i].block < 0) continue;
+        const auto *a = denseParts[i].matrix, *b = sparseParts[i].matrix;
+        auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const Shape& other) {
+            return other.rows == b->rows() && other.cols == b->cols() &&
+                   other.sparse.front()->form() == b->form() && other.sparse.front()->values() == b->values();
+        });
+        if (shape == shapes.end()) shape = shapes.insert(shapes.end(), {b->rows(), b->cols(), {}, {}});
+        shape->dense.push_back(a);
+        shape->sparse.push_back(b);
     }
-    double kept = 0, all = 0;
-    for (const auto& shape : shapes)
-        for (const auto* matrix : shape.sparse) {
-            all += static_cast<double>(matrix->rows() * matrix->cols());
-            kept += matrix->sparse()
-                        ? static_cast<double>(matrix->bitmap().panelStarts[kernels::panelsOf(matrix->rows())])
-                        : static_cast<double>(matrix->rows() * matrix->cols());
-        }
-    const auto kernel = "bitmap-" + std::to_string(static_cast<int>(std::lround(100 * (1 - kept / all))));
 
     Json rows = Json::array(), ends = Json::array();
     std::vector<ShapeBench> benches;
@@ -262,7 +335,7 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
                 request.torchLinear ? request.torchLinear(shapes[s].rows, shapes[s].cols, threads) : 0;
             rows.push_back(denseRow(shapes[s].rows, shapes[s].cols, threads,
                                     pairedRatio(timed[s].read, timed[s].dense), torchUs));
-            rows.push_back(row(kernel, shapes[s].rows, shapes[s].cols, threads,
+            rows.push_back(row(benches[s].label(), shapes[s].rows, shapes[s].cols, threads,
                                pairedRatio(timed[s].dense, timed[s].sparse), torchUs, benches[s].limit()));
         }
         DecodeSession denseSession(dense, threads), sparseSession(sparse, threads);
@@ -297,7 +370,10 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
                         {"limit", limit},
                         {"efficiency", pair.ratio / limit}});
     }
-    Json document{{"machine", machine()}, {"rows", rows}, {"end_to_end", ends.back()}};
+    Json document{{"machine", machine()},
+                  {"rows", rows},
+                  {"end_to_end", ends.back()},
+                  {"matrices", matrixTable(dense, sparse)}};
     if (ends.size() > 1) document["end_to_end_by_threads"] = ends;
     document["note"] =
         "batch 1; prompts and larger batches run on the dense path, where sparsity gains nothing on a CPU";

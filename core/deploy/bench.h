@@ -29,12 +29,14 @@ struct BenchRequest {
     const Cancellation* cancellation = nullptr;
 };
 
-/// The decoding kernels alone, on random weights of more than the caches hold: 4096 x 4096, 11008 x 4096 and
-/// 1536 x 576 at 50 and 60 %. The document of cli.md's `bench`.
+/// The decoding kernels alone, on random weights of more than the caches hold: 4096 x 4096, 11008 x 4096,
+/// 1536 x 576 and 576 x 1536; bitmaps at 50 and 60 %, 2:4, hybrids of which 90 % of the tiles (128 x 128; 64
+/// x 64 where these do not fit) are 2:4, each with bf16 and q8 values, and dense q8; all against dense bf16.
+/// The document of cli.md's `bench`.
 Json benchKernels(const BenchRequest& request);
 
 /// A model under its masks, its own shapes and end to end; `dense` and `sparse` are the same masked weights
-/// in two layouts.
+/// in two packings. `matrices` of the document tells what each matrix of `sparse` is stored as.
 Json benchModel(const PackedModel& dense, const PackedModel& sparse, const BenchRequest& request);
 
 }  // namespace tessera

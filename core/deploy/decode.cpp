@@ -19,10 +19,10 @@ struct DecodeSession::Scratch {
 
 namespace {
 
-std::size_t roundedElements(const ModelConfig& config) {
-    const auto longest =
-        std::max({config.hiddenSize, config.intermediateSize, config.heads * config.headDim});
-    return static_cast<std::size_t>(kernels::blocksOf(longest) * kernels::kBlockCols);
+/// What the widest input of a product takes.
+std::size_t inputBytes(const ModelConfig& config) {
+    return kernels::inputBytes(
+        std::max({config.hiddenSize, config.intermediateSize, config.heads * config.headDim}));
 }
 
 /// What RMSNorm multiplies every element by, before its weights.
@@ -103,7 +103,7 @@ DecodeSession::DecodeSession(const PackedModel& model, int threads)
     for (int i = 0; i < m_threads; ++i) {
         Scratch scratch;
         scratch.normed.resize(size(config.hiddenSize));
-        scratch.rounded = AlignedBytes(roundedElements(config) * 2);
+        scratch.rounded = AlignedBytes(inputBytes(config));
         m_scratch.push_back(std::move(scratch));
     }
 }
@@ -176,12 +176,11 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
     const auto& config = m_model.config;
     const auto& block = m_model.blocks[index];
     auto& scratch = m_scratch[static_cast<std::size_t>(thread)];
-    auto* const rounded = scratch.rounded.as<std::uint16_t>();
-    const auto input = [&](const float* x, std::int64_t count) { kernels::roundVector(x, count, rounded); };
-    const auto enter = [&](const std::vector<float>& norm) {
-        if (norm.empty()) return input(m_hidden.data(), config.hiddenSize);
+    auto* const rounded = scratch.rounded.as<std::byte>();
+    const auto enter = [&](const PackedMatrix& matrix, const std::vector<float>& norm) {
+        if (norm.empty()) return matrix.prepare(m_hidden.data(), rounded);
         normalise(m_hidden, norm, config.rmsEps, scratch.normed);
-        input(scratch.normed.data(), config.hiddenSize);
+        matrix.prepare(scratch.normed.data(), rounded);
     };
     const auto product = [&](const PackedMatrix& matrix, const std::vector<float>& bias,
                              std::vector<float>& out, kernels::RowRange range) {
@@ -205,16 +204,16 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
             m_hidden[static_cast<std::size_t>(row)] += residual * (*part)[static_cast<std::size_t>(row)];
     };
 
-    enter(block.inputNorm);
+    enter(block.queryKeyValue, block.inputNorm);
     product(block.queryKeyValue, block.queryKeyValueBias, m_queryKeyValue,
             block.queryKeyValue.part(thread, threads));
 #pragma omp barrier
     attend(thread, threads, index);
 #pragma omp barrier
-    input(m_attended.data(), config.heads * config.headDim);
+    block.output.prepare(m_attended.data(), rounded);
     addRows(block.output, block.outputBias, block.attentionOutputNorm);
 #pragma omp barrier
-    enter(block.postNorm);
+    enter(block.gateUp, block.postNorm);
     const auto range = block.gateUp.part(thread, threads, true);
     product(block.gateUp, block.gateUpBias, m_gateUp, range);
     for (auto row = range.first; row < range.last; row += 2 * kernels::kPanelRows)
@@ -224,7 +223,7 @@ void DecodeSession::layer(int thread, int threads, std::size_t index) {
             m_inner[static_cast<std::size_t>(row / 2 + i)] = activated(config.activation, gate) * up;
         }
 #pragma omp barrier
-    input(m_inner.data(), config.intermediateSize);
+    block.down.prepare(m_inner.data(), rounded);
     addRows(block.down, block.downBias, block.feedForwardOutputNorm);
 #pragma omp barrier
 }
@@ -263,9 +262,10 @@ const std::vector<float>& DecodeSession::step(std::int32_t token) {
         for (std::size_t index = 0; index < m_model.blocks.size(); ++index) layer(thread, threads, index);
         auto& scratch = m_scratch[static_cast<std::size_t>(thread)];
         normalise(m_hidden, m_model.finalNorm, config.rmsEps, scratch.normed);
-        kernels::roundVector(scratch.normed.data(), config.hiddenSize, scratch.rounded.as<std::uint16_t>());
+        auto* const prepared = scratch.rounded.as<std::byte>();
+        m_model.head.prepare(scratch.normed.data(), prepared);
         const auto range = m_model.head.part(thread, threads);
-        m_model.head.product(scratch.rounded.as<std::uint16_t>(), m_logits.data(), range);
+        m_model.head.product(prepared, m_logits.data(), range);
         if (config.logitDivisor != 1 || config.logitCap != 0)
             for (auto row = range.first; row < range.last; ++row) {
                 auto& logit = m_logits[static_cast<std::size_t>(row)];
@@ -323,9 +323,17 @@ Generated generate(DecodeSession& session, const GenerateRequest& request) {
 }
 
 std::string kernelName(const PackedModel& model) {
-    const bool sparse = model.layout == Layout::Bitmap && !model.blocks.empty() &&
-                        model.blocks.front().queryKeyValue.sparse();
-    return std::string(sparse ? "bitmap" : "dense") + ", " + kernels::gemvTargetName(kernels::gemvTarget());
+    // Those of the blocks, without the numbers in which they differ.
+    std::vector<std::string> names;
+    for (const auto& part : model.parts()) {
+        if (part.block < 0 && !names.empty()) continue;
+        const auto name = kernelName(part.matrix->form(), part.matrix->values());
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : " + ") + name;
+    if (model.head.values() == WeightValues::Q8) text += ", head q8";
+    return text + ", " + kernels::gemvTargetName(kernels::gemvTarget());
 }
 
 }  // namespace tessera

@@ -69,7 +69,7 @@ struct Generated {
 /// Throws Error{InvalidInput} on an empty prompt.
 Generated generate(DecodeSession& session, const GenerateRequest& request);
 
-/// "bitmap, AVX-512 VBMI2+BF16": what decodes.
+/// "bitmap, AVX-512 VBMI2+BF16", "nibble-2:4-q8 + dense-q8, head q8, AVX2": what decodes.
 std::string kernelName(const PackedModel& model);
 
 }  // namespace tessera

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <new>
+#include <type_traits>
 
 #include "core/base/error.h"
 
@@ -15,6 +16,7 @@ namespace tessera {
 
 namespace {
 
+constexpr const char* kQ8Suffix = "-q8";
 constexpr std::size_t kLine = 64, kHugePage = std::size_t(2) << 20;
 
 std::vector<float> readAll(const TensorSource& source, const std::string& name) {
@@ -49,8 +51,9 @@ struct Stack {
         }
         masked = masked || own;
     }
-    PackedMatrix pack(Layout layout) const {
-        return {weights.data(), masked && layout == Layout::Bitmap ? &mask : nullptr, mask.rows, cols};
+    PackedMatrix pack(const Packing& packing) const {
+        return {weights.data(), masked && packing.layout == Layout::Sparse ? &mask : nullptr, mask.rows, cols,
+                packing.values};
     }
 };
 
@@ -75,54 +78,216 @@ AlignedBytes::AlignedBytes(std::size_t bytes) : m_size(bytes) {
     if (unit == kHugePage) ::madvise(m_data.get(), whole, MADV_HUGEPAGE);
 }
 
+namespace {
+
+/// Tiles need fewer instructions than a bitmap, which is worth some bytes more: padding at a matrix's edges.
+constexpr double kWorthForTiles = 1.03;
+
+std::uint64_t bitmapBytes(std::int64_t kept, std::int64_t rows, std::int64_t cols, WeightValues values) {
+    return values == WeightValues::Q8
+               ? static_cast<std::uint64_t>(kernels::panelsOf(rows) * kernels::tilesOf(cols)) *
+                         sizeof(kernels::BitmapHeadQ8) +
+                     static_cast<std::uint64_t>(kept)
+               : static_cast<std::uint64_t>(kernels::bitmapWords(rows, cols)) * 4 +
+                     static_cast<std::uint64_t>(kept) * 2;
+}
+
+void check(const std::uint16_t* weights, const PackedMask* keep, std::int64_t rows, std::int64_t cols,
+           WeightValues values) {
+    const auto shape = std::to_string(rows) + " x " + std::to_string(cols);
+    if (rows < 1 || cols < 1 || cols > kernels::kMostTileCols)
+        throw Error(ErrorCode::InvalidInput, "a matrix of " + shape + " cannot be packed for decoding");
+    if (keep && (keep->rows != rows || keep->cols != cols ||
+                 keep->bits.size() < static_cast<std::size_t>((rows * cols + 7) / 8)))
+        throw Error(ErrorCode::InvalidInput,
+                    "a mask of " + std::to_string(keep->rows) + " x " + std::to_string(keep->cols) +
+                        " does not fit a matrix of " + shape,
+                    "", {{"use the mask that was made for this model", "", ""}});
+    if (values == WeightValues::Q8)
+        for (std::int64_t i = 0; i < rows * cols; ++i)
+            if ((weights[i] & 0x7f80) == 0x7f80)
+                throw Error(ErrorCode::InvalidInput,
+                            "the weight " + std::to_string(i) + " is not finite and has no q8 value");
+}
+
+}  // namespace
+
 PackedMatrix::PackedMatrix(const std::uint16_t* weights, const PackedMask* keep, std::int64_t rows,
-                           std::int64_t cols)
-    : m_sparse(keep != nullptr) {
-    m_dense.rows = m_bitmap.rows = rows;
-    m_dense.cols = m_bitmap.cols = cols;
-    if (!keep) {
-        m_bytes = static_cast<std::uint64_t>(kernels::densePanelElements(rows, cols)) * 2;
-        m_first = AlignedBytes(m_bytes + 64);
-        kernels::packDense(weights, rows, cols, m_first.as<std::uint16_t>());
-        m_dense.weights = m_first.as<std::uint16_t>();
+                           std::int64_t cols, WeightValues values)
+    : m_values(values), m_rows(rows), m_cols(cols) {
+    check(weights, keep, rows, cols, values);
+    m_kept = keep ? keep->kept() : rows * cols;
+    const auto bf16Bytes = static_cast<std::uint64_t>(kernels::densePanelElements(rows, cols)) * 2;
+    if (keep || values == WeightValues::Q8) {
+        auto plan = kernels::planTiles(keep ? keep->bits.data() : nullptr, rows, cols, values);
+        const auto bitmap = bitmapBytes(m_kept, rows, cols, values);
+        const bool whole = plan.twoOfFour == 0 && plan.empty == 0;
+        const auto dense = values == WeightValues::Bf16 ? bf16Bytes : whole ? plan.bytes : UINT64_MAX;
+        const double tilesOverBitmap = static_cast<double>(plan.bytes) / static_cast<double>(bitmap);
+        if (keep && dense > bitmap && tilesOverBitmap > kWorthForTiles) {
+            packBitmap(weights, *keep);
+            return;
+        }
+        if (values == WeightValues::Q8 || (!whole && plan.bytes < dense)) {
+            packTiles(weights, keep, std::move(plan));
+            return;
+        }
+    }
+    std::vector<std::uint16_t> masked;
+    if (keep) {
+        masked.assign(weights, weights + rows * cols);
+        for (std::int64_t i = 0; i < rows * cols; ++i)
+            if (!keep->keeps(i)) masked[static_cast<std::size_t>(i)] = 0;
+    }
+    m_bytes = bf16Bytes;
+    m_first = AlignedBytes(m_bytes);
+    kernels::packDense(keep ? masked.data() : weights, rows, cols, m_first.as<std::uint16_t>());
+    m_panels = kernels::DensePanels{rows, cols, m_first.as<std::uint16_t>()};
+}
+
+void PackedMatrix::packBitmap(const std::uint16_t* weights, const PackedMask& keep) {
+    m_form = WeightForm::Bitmap;
+    m_bytes = bitmapBytes(m_kept, m_rows, m_cols, m_values);
+    m_third = AlignedBytes(static_cast<std::size_t>(kernels::panelsOf(m_rows) + 1) * 8);
+    auto* const starts = m_third.as<std::uint64_t>();
+    const auto values = static_cast<std::size_t>(m_kept + kernels::kValuePadding);
+    if (m_values == WeightValues::Q8) {
+        m_first = AlignedBytes(static_cast<std::size_t>(blocks()) * sizeof(kernels::BitmapHeadQ8));
+        m_second = AlignedBytes(values);
+        auto* const heads = m_first.as<kernels::BitmapHeadQ8>();
+        auto* const bytes = m_second.as<std::int8_t>();
+        kernels::packBitmapQ8(weights, keep.bits.data(), m_rows, m_cols, heads, bytes, starts);
+        m_panels = kernels::BitmapPanelsQ8{m_rows, m_cols, heads, bytes, starts};
         return;
     }
-    const auto words = static_cast<std::size_t>(kernels::bitmapWords(rows, cols));
-    const auto values = static_cast<std::size_t>(keep->kept() + kernels::kValuePadding);
-    m_first = AlignedBytes(words * 4);
+    m_first = AlignedBytes(static_cast<std::size_t>(kernels::bitmapWords(m_rows, m_cols)) * 4);
     m_second = AlignedBytes(values * 2);
-    m_third = AlignedBytes(static_cast<std::size_t>(kernels::panelsOf(rows) + 1) * 8);
-    kernels::packBitmap(weights, keep->bits.data(), rows, cols, m_first.as<std::uint32_t>(),
-                        m_second.as<std::uint16_t>(), m_third.as<std::uint64_t>());
-    m_bitmap.masks = m_first.as<std::uint32_t>();
-    m_bitmap.values = m_second.as<std::uint16_t>();
-    m_bitmap.panelStarts = m_third.as<std::uint64_t>();
-    m_bytes = words * 4 + static_cast<std::uint64_t>(keep->kept()) * 2;
+    auto* const flags = m_first.as<std::uint32_t>();
+    auto* const halves = m_second.as<std::uint16_t>();
+    kernels::packBitmap(weights, keep.bits.data(), m_rows, m_cols, flags, halves, starts);
+    m_panels = kernels::BitmapPanels{m_rows, m_cols, flags, halves, starts};
+}
+
+void PackedMatrix::packTiles(const std::uint16_t* weights, const PackedMask* keep, kernels::TilePlan plan) {
+    m_form = plan.twoOfFour == 0 && plan.empty == 0 ? WeightForm::Dense
+             : plan.dense == 0                      ? WeightForm::TwoOfFour
+                                                    : WeightForm::Hybrid;
+    m_twoOfFour = plan.twoOfFour;
+    const auto* const flags = keep ? keep->bits.data() : nullptr;
+    const auto columnBytes = plan.columns.size() * sizeof(std::uint16_t),
+               panelBytes = plan.panels.size() * sizeof(kernels::TilePanel);
+    m_bytes = plan.bytes + columnBytes + panelBytes;
+    m_first = AlignedBytes(plan.bytes);
+    m_second = AlignedBytes(columnBytes + 1);
+    m_third = AlignedBytes(panelBytes);
+    std::copy(plan.columns.begin(), plan.columns.end(), m_second.as<std::uint16_t>());
+    std::copy(plan.panels.begin(), plan.panels.end(), m_third.as<kernels::TilePanel>());
+    auto* const bytes = m_first.as<std::uint8_t>();
+    if (m_values == WeightValues::Q8) {
+        kernels::packTilesQ8(weights, flags, m_rows, m_cols, plan, bytes);
+        m_panels = kernels::TilePanelsQ8{m_rows, m_cols, m_third.as<kernels::TilePanel>(),
+                                         m_second.as<std::uint16_t>(), bytes};
+    } else {
+        kernels::packTiles(weights, flags, m_rows, m_cols, plan, bytes);
+        m_panels = kernels::TilePanels{m_rows, m_cols, m_third.as<kernels::TilePanel>(),
+                                       m_second.as<std::uint16_t>(), bytes};
+    }
 }
 
 kernels::RowRange PackedMatrix::part(int part, int parts, bool pairPanels) const {
-    return m_sparse ? kernels::partRows(m_bitmap, part, parts, pairPanels)
-                    : kernels::partRows(m_dense, part, parts, pairPanels);
+    return std::visit([&](const auto& panels) { return kernels::partRows(panels, part, parts, pairPanels); },
+                      m_panels);
 }
 
-void PackedMatrix::product(const std::uint16_t* x, float* y, kernels::RowRange range) const {
-    m_sparse ? kernels::gemvPart(m_bitmap, x, y, range) : kernels::gemvPart(m_dense, x, y, range);
+void PackedMatrix::prepare(const float* x, void* prepared) const {
+    m_values == WeightValues::Q8 ? kernels::quantizeVector(x, m_cols, prepared)
+                                 : kernels::roundVector(x, m_cols, static_cast<std::uint16_t*>(prepared));
+}
+
+namespace {
+
+/// Calls `product` with the panels and with x as they want it.
+template <typename Panels, typename Product>
+void withInput(const Panels& panels, const void* prepared, const Product& product) {
+    if constexpr (std::is_same_v<Panels, kernels::BitmapPanelsQ8> ||
+                  std::is_same_v<Panels, kernels::TilePanelsQ8>)
+        product(panels, kernels::inputQ8(prepared, panels.cols));
+    else
+        product(panels, static_cast<const std::uint16_t*>(prepared));
+}
+
+}  // namespace
+
+void PackedMatrix::product(const void* prepared, float* y, kernels::RowRange range) const {
+    const auto product = [&](const auto& panels, auto x) { kernels::gemvPart(panels, x, y, range); };
+    std::visit([&](const auto& panels) { withInput(panels, prepared, product); }, m_panels);
+}
+
+std::uint64_t PackedMatrix::readOnly(int part, int parts) const {
+    const auto lines = static_cast<std::int64_t>(m_first.size() / kLine), first = lines * part / parts,
+               last = lines * (part + 1) / parts;
+    const auto line = static_cast<std::int64_t>(kLine);
+    return kernels::readBytes(m_first.as<std::byte>() + first * line, (last - first) * line, 1);
+}
+
+WeightValues weightValues(const std::string& text, const std::string& what) {
+    if (text == "bf16") return WeightValues::Bf16;
+    if (text == "q8") return WeightValues::Q8;
+    throw Error(ErrorCode::InvalidInput, "weights are packed as bf16 or q8, not as \"" + text + "\"", what,
+                {{"take bf16 or q8", "", ""}});
+}
+
+std::string kernelName(WeightForm form, WeightValues values) {
+    const std::string name = form == WeightForm::Bitmap      ? "bitmap"
+                             : form == WeightForm::TwoOfFour ? "nibble-2:4"
+                             : form == WeightForm::Hybrid    ? "hybrid"
+                                                             : "dense";
+    return values == WeightValues::Q8 ? name + kQ8Suffix : name;
+}
+
+std::string kernelLabel(const std::vector<const PackedMatrix*>& matrices) {
+    double all = 0, kept = 0, blocks = 0, twoOfFour = 0;
+    for (const auto* matrix : matrices) {
+        all += static_cast<double>(matrix->rows() * matrix->cols());
+        kept += static_cast<double>(matrix->kept());
+        blocks += static_cast<double>(matrix->blocks());
+        twoOfFour += static_cast<double>(matrix->twoOfFourBlocks());
+    }
+    const auto& first = *matrices.front();
+    if (first.form() != WeightForm::Bitmap && first.form() != WeightForm::Hybrid)
+        return kernelName(first.form(), first.values());
+    const auto share = first.form() == WeightForm::Bitmap ? 1 - kept / all : twoOfFour / blocks;
+    auto text = kernelName(first.form(), WeightValues::Bf16) + '-' +
+                std::to_string(static_cast<int>(std::lround(100 * share)));
+    return first.values() == WeightValues::Q8 ? text + kQ8Suffix : text;
 }
 
 std::uint64_t PackedModel::bytesPerToken() const {
-    std::uint64_t sum = head.bytes();
-    for (const auto& block : blocks)
-        sum += block.queryKeyValue.bytes() + block.output.bytes() + block.gateUp.bytes() + block.down.bytes();
+    std::uint64_t sum = 0;
+    for (const auto& part : parts()) sum += part.matrix->bytes();
     return sum;
 }
 
-PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Layout layout,
+std::vector<PackedModel::Part> PackedModel::parts() const {
+    std::vector<Part> parts;
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+        const auto index = static_cast<std::int64_t>(b);
+        const auto& block = blocks[b];
+        parts.push_back({index, "q, k, v", &block.queryKeyValue});
+        parts.push_back({index, "o", &block.output});
+        parts.push_back({index, "gate, up", &block.gateUp});
+        parts.push_back({index, "down", &block.down});
+    }
+    parts.push_back({-1, "head", &head});
+    return parts;
+}
+
+PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Packing packing,
                               const Cancellation* cancellation) {
     const auto& config = files.config();
     const auto& source = files.tensors();
     PackedModel model;
     model.config = config;
-    model.layout = layout;
     if (masks)
         for (const auto& [name, mask] : masks->masks)
             if (source.at(name).shape != std::vector<std::int64_t>{mask.rows, mask.cols})
@@ -135,13 +300,13 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
         quantize(DType::BF16, values, {model.embedding.as<std::byte>(), values.size() * 2});
     }
     if (config.tiedHead) {
-        model.head =
-            PackedMatrix(model.embedding.as<std::uint16_t>(), nullptr, config.vocabSize, config.hiddenSize);
+        model.head = PackedMatrix(model.embedding.as<std::uint16_t>(), nullptr, config.vocabSize,
+                                  config.hiddenSize, packing.head);
     } else {
         const auto values = readAll(source, "lm_head.weight");
         std::vector<std::uint16_t> halves(values.size());
         quantize(DType::BF16, values, std::as_writable_bytes(std::span(halves)));
-        model.head = PackedMatrix(halves.data(), nullptr, config.vocabSize, config.hiddenSize);
+        model.head = PackedMatrix(halves.data(), nullptr, config.vocabSize, config.hiddenSize, packing.head);
     }
     const auto norm = [&](const VectorParameter& parameter) {
         if (parameter.size == 0) return std::vector<float>();
@@ -180,7 +345,7 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
                 for (std::int64_t row = 0; row < seven[i].rows; ++row)
                     stacked.put(values, maskOf(seven[i].name), row, to++);
             }
-            return stacked.pack(layout);
+            return stacked.pack(packing);
         };
         Block block;
         block.inputNorm = norm(vector(BlockVector::InputNorm));
@@ -201,7 +366,7 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Lay
             for (std::int64_t row = 0; row < config.intermediateSize; ++row)
                 gateUp.put(values, maskOf(seven[i].name), row, gateUpRow(row, i == 5));
         }
-        block.gateUp = gateUp.pack(layout);
+        block.gateUp = gateUp.pack(packing);
         if (const auto both = biases({BlockVector::GateBias, BlockVector::UpBias}); !both.empty()) {
             block.gateUpBias.resize(static_cast<std::size_t>(2 * model.paddedInner()));
             for (std::int64_t i = 0; i < 2 * config.intermediateSize; ++i) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <variant>
 #include <vector>
 
 #include "core/base/cancellation.h"
@@ -30,35 +32,76 @@ class AlignedBytes {
     std::size_t m_size = 0;
 };
 
-/// One weight matrix ready for decoding, dense or as a bitmap.
+using kernels::WeightValues;
+/// "bf16" or "q8"; anything else throws Error{InvalidInput} that names the option `what`.
+WeightValues weightValues(const std::string& text, const std::string& what);
+
+/// Where a matrix's zeros are left out: nowhere; wherever they are; in groups of four that keep two; in tiles
+/// that are dense or 2:4 (or empty).
+enum class WeightForm { Dense, Bitmap, TwoOfFour, Hybrid };
+/// "dense", "bitmap", "nibble-2:4", "hybrid", with "-q8" behind it for such values.
+std::string kernelName(WeightForm form, WeightValues values);
+
+/// One weight matrix ready for decoding.
 class PackedMatrix {
   public:
     PackedMatrix() = default;
-    /// `weights` [rows, cols] bf16; `keep` null: dense.
-    PackedMatrix(const std::uint16_t* weights, const PackedMask* keep, std::int64_t rows, std::int64_t cols);
+    /// `weights` [rows, cols] bf16; `keep` null: dense. The mask decides the form: the tiles of 2:4 and dense
+    /// where they read about as few bytes as a bitmap, the bitmap elsewhere, dense where that is less. Throws
+    /// Error{InvalidInput} on a mask of another shape, a matrix without rows or columns or with more columns
+    /// than the kernels count, and on weights that are not finite with q8.
+    PackedMatrix(const std::uint16_t* weights, const PackedMask* keep, std::int64_t rows, std::int64_t cols,
+                 WeightValues values = WeightValues::Bf16);
 
-    bool sparse() const { return m_sparse; }
-    std::int64_t rows() const { return m_dense.rows; }
-    std::int64_t cols() const { return m_dense.cols; }
+    WeightForm form() const { return m_form; }
+    WeightValues values() const { return m_values; }
+    bool sparse() const { return m_form != WeightForm::Dense; }
+    std::int64_t rows() const { return m_rows; }
+    std::int64_t cols() const { return m_cols; }
+    /// Weights that the mask keeps.
+    std::int64_t kept() const { return m_kept; }
+    /// Of 8 x 64 weights, in a matrix of tiles: those that are 2:4, and all.
+    std::int64_t twoOfFourBlocks() const { return m_twoOfFour; }
+    std::int64_t blocks() const { return kernels::panelsOf(m_rows) * kernels::tilesOf(m_cols); }
     /// What one product reads.
     std::uint64_t bytes() const { return m_bytes; }
     kernels::RowRange part(int part, int parts, bool pairPanels = false) const;
-    void product(const std::uint16_t* x, float* y, kernels::RowRange range) const;
-    const kernels::DensePanels& dense() const { return m_dense; }
-    const kernels::BitmapPanels& bitmap() const { return m_bitmap; }
+    /// Makes of x [cols] what the product reads: `prepared` has kernels::inputBytes(cols).
+    void prepare(const float* x, void* prepared) const;
+    void product(const void* prepared, float* y, kernels::RowRange range) const;
+    /// Reads part `part` of `parts` of the packed weights and nothing else; returns kernels::readBytes' sum.
+    std::uint64_t readOnly(int part, int parts) const;
 
   private:
-    bool m_sparse = false;
+    void packBitmap(const std::uint16_t* weights, const PackedMask& keep);
+    void packTiles(const std::uint16_t* weights, const PackedMask* keep, kernels::TilePlan plan);
+
+    WeightForm m_form = WeightForm::Dense;
+    WeightValues m_values = WeightValues::Bf16;
+    std::int64_t m_rows = 0, m_cols = 0, m_kept = 0, m_twoOfFour = 0;
     std::uint64_t m_bytes = 0;
     AlignedBytes m_first, m_second, m_third;
-    kernels::DensePanels m_dense;  ///< rows and cols always
-    kernels::BitmapPanels m_bitmap;
+    std::variant<kernels::DensePanels, kernels::BitmapPanels, kernels::BitmapPanelsQ8, kernels::TilePanels,
+                 kernels::TilePanelsQ8>
+        m_panels;  ///< into the three
 };
 
-/// How a matrix under a mask is stored: as a bitmap without its zeros, or dense with them.
-enum class Layout { Dense, Bitmap };
+/// "bitmap-50", "nibble-2:4-q8", "hybrid-90": the kernel of one matrix, or of several of the same form and
+/// values, with the percentage of pruned weights (bitmap) or of 2:4 blocks (hybrid).
+std::string kernelLabel(const std::vector<const PackedMatrix*>& matrices);
 
-/// A decoder packed for one token at a time: bf16 weights, f32 norms and biases. Norms are as they are
+/// How the matrices under masks are stored: without their zeros, or dense with them.
+enum class Layout { Dense, Sparse };
+
+struct Packing {
+    Layout layout = Layout::Dense;
+    WeightValues values = WeightValues::Bf16;  ///< of the blocks' matrices
+    WeightValues head = WeightValues::Bf16;    ///< of the head
+    Packing(Layout layout, WeightValues values = WeightValues::Bf16, WeightValues head = WeightValues::Bf16)
+        : layout(layout), values(values), head(head) {}
+};
+
+/// A decoder packed for one token at a time: bf16 or q8 weights, f32 norms and biases. Norms are as they are
 /// multiplied with, the configuration's offset added; a vector is empty where the model has it not.
 struct PackedModel {
     struct Block {
@@ -76,18 +119,25 @@ struct PackedModel {
     std::vector<float> finalNorm;
     PackedMatrix head;
     std::vector<Block> blocks;
-    Layout layout = Layout::Dense;
 
     /// Bytes of weights that one token reads.
     std::uint64_t bytesPerToken() const;
+    struct Part {
+        std::int64_t block;  ///< -1: the head
+        std::string name;    ///< "q, k, v", "o", "gate, up", "down", "head"
+        const PackedMatrix* matrix;
+    };
+    /// All matrices in the order in which a token reads them.
+    std::vector<Part> parts() const;
     /// Rows of the gate matrix rounded up to whole panels.
     std::int64_t paddedInner() const {
         return kernels::panelsOf(config.intermediateSize) * kernels::kPanelRows;
     }
 
-    /// Weights are rounded to bf16; `masks` null: nothing is pruned. Matrices without a mask are stored
-    /// dense. `cancellation` is looked at between blocks: Error{Cancelled}.
-    static PackedModel load(const ModelFiles& files, const MaskSet* masks, Layout layout,
+    /// Weights are rounded to bf16, and from there to q8 where that is asked for; `masks` null: nothing is
+    /// pruned. Matrices without a mask are stored dense. `cancellation` is looked at between blocks:
+    /// Error{Cancelled}.
+    static PackedModel load(const ModelFiles& files, const MaskSet* masks, Packing packing,
                             const Cancellation* cancellation = nullptr);
 };
 

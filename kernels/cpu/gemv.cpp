@@ -4,27 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cstring>
 
 #include "kernels/cpu/gemv_targets.h"
+#include "kernels/reference/gemv.h"
 
 namespace tessera::kernels {
 
 namespace {
-
-float widen(std::uint16_t bits) {
-    return std::bit_cast<float>(std::uint32_t(bits) << 16);
-}
-
-/// The masks are walked in the order that the products walk them.
-template <typename Visit>
-void overPanels(std::int64_t rows, std::int64_t cols, const Visit& visit) {
-    for (std::int64_t panel = 0; panel < panelsOf(rows); ++panel)
-        for (std::int64_t block = 0; block < blocksOf(cols); ++block)
-            for (std::int64_t r = 0; r < kPanelRows; ++r)
-                visit(panel, block, r, panel * kPanelRows + r, block * kBlockCols);
-}
 
 std::atomic<int> chosenTarget{-1};
 
@@ -57,41 +44,6 @@ RowRange share(std::int64_t rows, int part, int parts, bool pairPanels, const By
 
 }  // namespace
 
-void packDense(const std::uint16_t* weights, std::int64_t rows, std::int64_t cols, std::uint16_t* panels) {
-    overPanels(rows, cols, [&](std::int64_t, std::int64_t, std::int64_t, std::int64_t row, std::int64_t col) {
-        for (std::int64_t c = col; c < col + kBlockCols; ++c)
-            *panels++ = row < rows && c < cols ? weights[row * cols + c] : 0;
-    });
-}
-
-void packBitmap(const std::uint16_t* weights, const std::uint8_t* keep, std::int64_t rows, std::int64_t cols,
-                std::uint32_t* masks, std::uint16_t* values, std::uint64_t* panelStarts) {
-    std::uint64_t count = 0;
-    overPanels(
-        rows, cols,
-        [&](std::int64_t panel, std::int64_t block, std::int64_t r, std::int64_t row, std::int64_t col) {
-            if (block == 0 && r == 0) panelStarts[panel] = count;
-            std::uint32_t word = 0;
-            for (std::int64_t c = col; c < std::min(col + kBlockCols, cols) && row < rows; ++c) {
-                const auto index = row * cols + c;
-                if (!(keep[index >> 3] >> (7 - (index & 7)) & 1)) continue;
-                word |= 1u << (c - col);
-                values[count++] = weights[index];
-            }
-            *masks++ = word;
-        });
-    panelStarts[panelsOf(rows)] = count;
-    std::fill(values + count, values + count + kValuePadding, std::uint16_t(0));
-}
-
-void roundVector(const float* x, std::int64_t cols, std::uint16_t* rounded) {
-    for (std::int64_t i = 0; i < cols; ++i) {
-        const auto bits = std::bit_cast<std::uint32_t>(x[i]);
-        rounded[i] = static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    }
-    std::fill(rounded + cols, rounded + blocksOf(cols) * kBlockCols, std::uint16_t(0));
-}
-
 RowRange partRows(const DensePanels& matrix, int part, int parts, bool pairPanels) {
     return share(matrix.rows, part, parts, pairPanels,
                  [](std::int64_t panel) { return static_cast<std::uint64_t>(panel); });
@@ -104,46 +56,34 @@ RowRange partRows(const BitmapPanels& matrix, int part, int parts, bool pairPane
     });
 }
 
-namespace scalar {
-
-void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
-    const auto blocks = blocksOf(matrix.cols);
-    for (std::int64_t row = range.first; row < range.last; ++row) {
-        float sum = 0;
-        for (std::int64_t block = 0; block < blocks; ++block) {
-            const auto* w =
-                matrix.weights +
-                ((row / kPanelRows * blocks + block) * kPanelRows + row % kPanelRows) * kBlockCols;
-            for (std::int64_t c = 0; c < kBlockCols; ++c)
-                sum += widen(w[c]) * widen(x[block * kBlockCols + c]);
-        }
-        y[row] = sum;
-    }
+RowRange partRows(const BitmapPanelsQ8& matrix, int part, int parts, bool pairPanels) {
+    const auto headBytes = static_cast<std::uint64_t>(tilesOf(matrix.cols)) * sizeof(BitmapHeadQ8);
+    return share(matrix.rows, part, parts, pairPanels, [&](std::int64_t panel) {
+        return static_cast<std::uint64_t>(panel) * headBytes + matrix.panelStarts[panel];
+    });
 }
 
-void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
-    const auto blocks = blocksOf(matrix.cols);
-    for (std::int64_t panel = range.first / kPanelRows; panel * kPanelRows < range.last; ++panel) {
-        float sums[kPanelRows] = {};
-        const auto* values = matrix.values + matrix.panelStarts[panel];
-        const auto* masks = matrix.masks + panel * blocks * kPanelRows;
-        for (std::int64_t block = 0; block < blocks; ++block)
-            for (std::int64_t r = 0; r < kPanelRows; ++r)
-                for (auto next = *masks++; next != 0; next &= next - 1)
-                    sums[r] += widen(*values++) * widen(x[block * kBlockCols + std::countr_zero(next)]);
-        for (std::int64_t r = 0; r < kPanelRows && panel * kPanelRows + r < matrix.rows; ++r)
-            y[panel * kPanelRows + r] = sums[r];
-    }
+RowRange partRows(const TilePanels& matrix, int part, int parts, bool pairPanels) {
+    return share(matrix.rows, part, parts, pairPanels,
+                 [&](std::int64_t panel) { return matrix.panels[panel].start; });
 }
 
-}  // namespace scalar
+RowRange partRows(const TilePanelsQ8& matrix, int part, int parts, bool pairPanels) {
+    return share(matrix.rows, part, parts, pairPanels,
+                 [&](std::int64_t panel) { return matrix.panels[panel].start; });
+}
 
 GemvTarget bestGemvTarget() {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2") &&
-        __builtin_cpu_supports("avx512vl"))
-        return GemvTarget::Avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return GemvTarget::Avx2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
+            !__builtin_cpu_supports("avx512vl"))
+            return GemvTarget::Avx2;
+        return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+                       __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")
+                   ? GemvTarget::Avx512
+                   : GemvTarget::Avx512Base;
+    }
 #endif
     return GemvTarget::Scalar;
 }
@@ -161,28 +101,23 @@ void setGemvTarget(GemvTarget target) {
 }
 
 const char* gemvTargetName(GemvTarget target) {
-    return target == GemvTarget::Avx512 ? "AVX-512 VBMI2+BF16"
-           : target == GemvTarget::Avx2 ? "AVX2"
-                                        : "scalar";
+    return target == GemvTarget::Avx512       ? "AVX-512 VBMI2+BF16"
+           : target == GemvTarget::Avx512Base ? "AVX-512"
+           : target == GemvTarget::Avx2       ? "AVX2"
+                                              : "scalar";
 }
 
 namespace {
 
-template <typename Matrix>
-void dispatch(const Matrix& matrix, const std::uint16_t* x, float* y, RowRange range) {
+template <typename Matrix, typename Input>
+void dispatch(const Matrix& matrix, Input x, float* y, RowRange range) {
     if (range.first >= range.last) return;
 #if defined(__x86_64__)
     if (gemvTarget() == GemvTarget::Avx512) return avx512::gemvPart(matrix, x, y, range);
+    if (gemvTarget() == GemvTarget::Avx512Base) return avx512base::gemvPart(matrix, x, y, range);
     if (gemvTarget() == GemvTarget::Avx2) return avx2::gemvPart(matrix, x, y, range);
 #endif
-    scalar::gemvPart(matrix, x, y, range);
-}
-
-template <typename Matrix>
-void whole(const Matrix& matrix, const std::uint16_t* x, float* y, int threads) {
-    const int count = threadsFor(threads);
-#pragma omp parallel num_threads(count)
-    dispatch(matrix, x, y, partRows(matrix, omp_get_thread_num(), omp_get_num_threads()));
+    reference::gemvPart(matrix, x, y, range);
 }
 
 }  // namespace
@@ -193,13 +128,15 @@ void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRa
 void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
     dispatch(matrix, x, y, range);
 }
-void gemv(const DensePanels& matrix, const std::uint16_t* x, float* y, int threads) {
-    whole(matrix, x, y, threads);
+void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {
+    dispatch(matrix, x, y, range);
 }
-void gemv(const BitmapPanels& matrix, const std::uint16_t* x, float* y, int threads) {
-    whole(matrix, x, y, threads);
+void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
+    dispatch(matrix, x, y, range);
 }
-
+void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {
+    dispatch(matrix, x, y, range);
+}
 std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
     const auto* from = static_cast<const std::uint8_t*>(data);
     const std::int64_t lines = bytes / 64;
@@ -212,6 +149,8 @@ std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
 #if defined(__x86_64__)
         if (gemvTarget() == GemvTarget::Avx512)
             sum += avx512::readLines(from + first * 64, last - first);
+        else if (gemvTarget() == GemvTarget::Avx512Base)
+            sum += avx512base::readLines(from + first * 64, last - first);
         else if (gemvTarget() == GemvTarget::Avx2)
             sum += avx2::readLines(from + first * 64, last - first);
         else

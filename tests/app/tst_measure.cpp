@@ -97,6 +97,25 @@ class MeasureTest : public QObject {
         QCOMPARE(kept, 1);
     }
 
+    /// Values and head in eight bits: told by the kernels' names, and by what they read.
+    void benchModelInQ8() {
+        const auto bench =
+            document({"bench", "model", m_run, "--repeats", "2", "--values", "q8", "--head", "q8"});
+        QVERIFY(bench.is_object());
+        QCOMPARE(bench["values"].get<std::string>(), std::string("q8"));
+        for (const auto& row : bench["rows"]) {
+            if (row["kernel"] == "dense") continue;
+            QCOMPARE(row["kernel"].get<std::string>(), std::string("bitmap-50-q8"));
+            const double limit = row["limit"];
+            // 16 bits against one of the map, four of the weights, and a scale of 16 for 64.
+            QVERIFY2(std::abs(limit - 16.0 / 5.25) < 0.08, qPrintable(QString::number(limit)));
+        }
+        QCOMPARE(bench["matrices"].size(), std::size_t(6 * 4 + 1));
+        QCOMPARE(bench["matrices"].back()["kernel"].get<std::string>(), std::string("dense-q8"));
+        for (const auto& matrix : bench["matrices"])
+            hasAll(matrix, {"block", "name", "kernel", "shape", "kept", "bytes", "dense_bytes", "limit"});
+    }
+
     /// hf is raw on the text that the published protocol makes of the file.
     void evalProtocols() {
         const auto text = readFile(fs::path(TESSERA_SOURCE_DIR) / "LICENSE").substr(0, 6000) + "\n \n";
@@ -148,6 +167,10 @@ class MeasureTest : public QObject {
         const auto again = document(
             {"generate", m_run, "--prompt", "The mask", "--tokens", "8", "--greedy", "--ignore-eos"});
         QVERIFY(again["ids"] == made["ids"]);
+        const auto q8 = document({"generate", m_run, "--prompt", "The mask", "--tokens", "8", "--greedy",
+                                  "--ignore-eos", "--values", "q8", "--head", "q8"});
+        QVERIFY(q8["kernel"].get<std::string>().starts_with("bitmap-q8, head q8, "));
+        QCOMPARE(q8["ids"].size(), std::size_t(8));
     }
 
     void tokenizeThereAndBack() {

@@ -101,7 +101,7 @@ class TestDecode : public QObject {
         const auto files = ModelFiles::open(kFolder);
         const auto masks = halfMasks(files.config());
         const auto dense = PackedModel::load(files, &masks, Layout::Dense),
-                   bitmap = PackedModel::load(files, &masks, Layout::Bitmap);
+                   bitmap = PackedModel::load(files, &masks, Layout::Sparse);
         QVERIFY(bitmap.blocks[0].down.sparse() && !dense.blocks[0].down.sparse());
         QVERIFY(bitmap.bytesPerToken() < dense.bytesPerToken());
         DecodeSession one(dense, 2), other(bitmap, 2);
@@ -119,8 +119,8 @@ class TestDecode : public QObject {
     void masksChangeTheModel() {
         const auto files = ModelFiles::open(kFolder);
         const auto masks = halfMasks(files.config());
-        const auto whole = PackedModel::load(files, nullptr, Layout::Bitmap),
-                   pruned = PackedModel::load(files, &masks, Layout::Bitmap);
+        const auto whole = PackedModel::load(files, nullptr, Layout::Sparse),
+                   pruned = PackedModel::load(files, &masks, Layout::Sparse);
         DecodeSession one(whole, 1), other(pruned, 1);
         QVERIFY(one.step(3) != other.step(3));
     }
@@ -165,7 +165,7 @@ class TestDecode : public QObject {
         QCOMPARE(codeOf([&] { session.step(1); }), ErrorCode::InvalidInput);
         MaskSet wrong;
         wrong.masks.emplace("model.layers.0.mlp.up_proj.weight", PackedMask(64, 160));
-        QCOMPARE(codeOf([&] { PackedModel::load(files, &wrong, Layout::Bitmap); }), ErrorCode::InvalidInput);
+        QCOMPARE(codeOf([&] { PackedModel::load(files, &wrong, Layout::Sparse); }), ErrorCode::InvalidInput);
     }
 };
 

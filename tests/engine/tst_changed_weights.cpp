@@ -116,12 +116,14 @@ class ChangedWeightsTest : public QObject {
 
         // As packed for decoding, and as exported, it holds the same weights.
         const auto& config = files.config();
-        const auto packed = PackedModel::load(files, &masks, Layout::Bitmap),
-                   dense = PackedModel::load(ModelFiles::open(resolved.path), &masks, Layout::Bitmap);
-        std::vector<std::uint16_t> x(static_cast<std::size_t>(config.intermediateSize), floatToBf16(0.25f));
+        const auto packed = PackedModel::load(files, &masks, Layout::Sparse),
+                   dense = PackedModel::load(ModelFiles::open(resolved.path), &masks, Layout::Sparse);
+        const std::vector<float> x(static_cast<std::size_t>(config.intermediateSize), 0.25f);
+        const AlignedBytes prepared(kernels::inputBytes(config.intermediateSize));
         const auto product = [&](const PackedMatrix& matrix) {
             std::vector<float> y(static_cast<std::size_t>(matrix.rows()) + 64);
-            matrix.product(x.data(), y.data(), matrix.part(0, 1));
+            matrix.prepare(x.data(), prepared.as<std::byte>());
+            matrix.product(prepared.as<std::byte>(), y.data(), matrix.part(0, 1));
             y.resize(static_cast<std::size_t>(matrix.rows()));
             return y;
         };

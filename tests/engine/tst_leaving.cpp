@@ -85,7 +85,7 @@ class TestLeaving : public QObject {
     void greedyTokensAreTheDenseEnginesOnTheMaskedWeights() {
         torch::NoGradGuard guard;
         const auto dense = PackedModel::load(*m_files, &m_masks, Layout::Dense),
-                   sparse = PackedModel::load(*m_files, &m_masks, Layout::Bitmap);
+                   sparse = PackedModel::load(*m_files, &m_masks, Layout::Sparse);
         QVERIFY(sparse.blocks[0].gateUp.sparse() && !dense.blocks[0].gateUp.sparse());
         DecodeSession one(dense, 2), other(sparse, 2);
         auto ids = m_tokenizer->encode(kPrompt);
