@@ -473,7 +473,7 @@ class TestFamilies : public QObject {
     /// What the families' configuration classes say where config.json says nothing.
     void defaultsAreTransformers() {
         const Json sizes{{"vocab_size", 256},
-                         {"hidden_size", 64},
+                         {"hidden_size", 256},
                          {"intermediate_size", 96},
                          {"num_hidden_layers", 12},
                          {"num_attention_heads", 64}};
