@@ -483,19 +483,27 @@ class TrainerTest : public QObject {
     }
 
     /// Learning lowers what it minimises: the masks after it predict the text better than those before.
+    void learningHelps_data() {
+        QTest::addColumn<Kind>("kind");
+        QTest::newRow("LEAP") << Leap;
+        QTest::newRow("PATCH-Joint") << Joint;
+        QTest::newRow("MaskLLM") << Patterns;
+    }
     void learningHelps() {
+        QFETCH(Kind, kind);
         const auto model = decoder();
-        auto s = settings(40);
+        auto s = settingsFor(kind);
+        s.steps = 40;
         s.lambdaDensity = s.lambdaWeight = 0;
         s.loss = {0, 1};
-        MaskTrainer trainer(model, masks(), m_ids, s);
+        MaskTrainer trainer(model, masks(kind), m_ids, s);
         const auto divergence = [&] {
             // The same draw of nearly hard masks before and after.
             auto fixed = s;
-            fixed.learningRate = 0;
-            fixed.kappaStart = fixed.kappaEnd = 350;
-            fixed.tauStart = fixed.tauEnd = 0.05;
-            auto list = masks();
+            fixed.learningRate = fixed.patternLearningRate = 0;
+            fixed.kappaStart = fixed.kappaEnd = fixed.patternKappaStart = fixed.patternKappaEnd = 350;
+            fixed.tauStart = fixed.tauEnd = fixed.patternTauStart = fixed.patternTauEnd = 0.05;
+            auto list = masks(kind);
             for (std::size_t i = 0; i < list.size(); ++i)
                 list[i]->logits().copy_(trainer.masks()[i]->logits());
             return MaskTrainer(model, std::move(list), m_ids, fixed).step().divergence;

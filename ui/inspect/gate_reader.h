@@ -16,8 +16,8 @@ namespace tessera::ui {
 class GateReader {
   public:
     /// The latest checkpoint of a run that learned by gates, or by patterns alone: then there are none.
-    /// `pruned` are the numbers (of `structure`) of the matrices that have a mask, in order. Throws Error{NotFound} without one, Error{Corrupt} where it does
-    /// not fit.
+    /// `pruned` are the numbers (of `structure`) of the matrices that have a mask, in order. Throws
+    /// Error{NotFound} without one, Error{Corrupt} where it does not fit.
     GateReader(const RunDirectory& run, StructurePtr structure, const std::vector<int>& pruned);
 
     std::int64_t step() const { return m_state->completedSteps(); }
