@@ -8,6 +8,7 @@
 #   METHOD-PERCENT  METHOD-2of4               magnitude, wanda, sparsegpt, thanos, admm; METHOD+optima with that finish
 #   leap-PERCENT-MINUTES[-VARIANT]            VARIANTs below: one lever each; leap+optima too
 #   patch-PERCENT-TILE[-BASE]                 the tiles learned for ten minutes over a frozen 2:4 mask
+#   joint-PERCENT-TILE  maskllm-2of4          PATCH-Joint and MaskLLM, learned for ten minutes
 #   patch-random-PERCENT-TILE  patch-prior-PERCENT-TILE    the same budget of tiles by chance, by the prior alone
 # Without cells, those of the README's table. Nothing else should run meanwhile. Where something must,
 # STEP_SECONDS=S turns minutes into the steps that they hold undisturbed at S seconds a step.
@@ -98,6 +99,10 @@ for cell in "${cells[@]}"; do
                     options+=(--sparsity "$(fraction "$first")" --set "tile=${second}x$second" "${more[@]}")
                     [[ -z "$third" ]] || options+=(--set "base=$third") ;;
             esac ;;
+        joint) read -ra more <<<"$(budget 10)"
+            options=(--method patch-joint --sparsity "$(fraction "$first")" --set "tile=${second}x$second" "${more[@]}") ;;
+        maskllm) read -ra more <<<"$(budget 10)"
+            options=(--method maskllm --pattern "${first/of/:}" "${more[@]}") ;;
         *) echo "quality.sh knows no cell '$cell'" >&2; exit 2 ;;
     esac
     echo "== $kind $cell" >&2

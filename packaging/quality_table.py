@@ -9,9 +9,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "measured"
 out = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "docs" / "quality.md"
 
-METHODS = ["dense", "magnitude", "wanda", "sparsegpt", "thanos", "admm", "leap", "patch"]
+METHODS = ["dense", "magnitude", "wanda", "sparsegpt", "thanos", "admm", "leap", "maskllm", "patch", "joint"]
 TITLES = {"wanda": "Wanda", "sparsegpt": "SparseGPT", "thanos": "Thanos", "admm": "ADMM", "leap": "LEAP",
-          "patch": "PATCH-Tile", "magnitude": "magnitude", "dense": "dense"}
+          "patch": "PATCH-Tile", "joint": "PATCH-Joint", "maskllm": "MaskLLM", "magnitude": "magnitude", "dense": "dense"}
 TEXTS = {"train_subset": "WikiText-2 train text", "default": "the default text"}
 
 
@@ -50,6 +50,8 @@ def title(name):
     text = TITLES.get(method, method) + (" + OPTIMA" if finish else "")
     if method == "leap":
         text += f", {rest[1]} min" + (f", {rest[2]}" if len(rest) > 2 else "")
+    if method == "joint":
+        text += f", tile {rest[1]}"
     if method == "patch":
         kinds = {"random": " tiles by chance", "prior": " tiles by the prior alone"}
         kind = rest.pop(0) if rest[0] in kinds else None
@@ -77,7 +79,7 @@ def rows(cells):
     groups = {}
     for name in cells:
         if name != "dense":
-            groups.setdefault((parts(name)[0] == "patch", budget(name)), []).append(name)
+            groups.setdefault((parts(name)[0] in ("patch", "joint"), budget(name)), []).append(name)
     for (_, sparsity), names in sorted(groups.items()):
         tasks = any(cells[n].get("tasks") for n in names)
         yield f"### {sparsity + ' %' if sparsity.isdigit() else sparsity} sparse\n"

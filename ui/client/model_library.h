@@ -14,7 +14,7 @@ namespace tessera::ui {
 struct ModelEntry {
     QString name;  ///< what --model takes
     QString title, licence, source;
-    QString repo;  ///< on the Hugging Face hub, where it comes from there
+    QString repo;                 ///< on the Hugging Face hub, where it comes from there
     std::int64_t parameters = 0;  ///< 0 where it is not known
     std::uint64_t bytes = 0, downloadBytes = 0;
     bool installed = false, fromCatalogue = false;
