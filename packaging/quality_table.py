@@ -100,7 +100,10 @@ def rows(cells):
                 line.append("" if against is None else f"{100 * against[0]:+.1f} ± {100 * against[1]:.1f}")
             seconds = cell.get("seconds") or {}
             spent = sum(v for k, v in seconds.items() if k != "total")
-            line.append(f"{spent / 60:.1f}" if spent else "")
+            if cell.get("undisturbed_step_seconds"):
+                line.append(f"{cell['steps'] * cell['undisturbed_step_seconds'] / 60:.0f} by steps")
+            else:
+                line.append(f"{spent / 60:.1f}" if spent else "")
             line.append(f"{cell['tokens_trained'] / 1e3:.0f} k" if cell.get("tokens_trained") else "")
             line.append(f"{cell['peak_bytes'] / 2**30:.2f} GiB" if cell.get("peak_bytes") else "")
             yield "| " + " | ".join(line) + " |\n"
@@ -116,9 +119,10 @@ def main():
     lines = ["# Quality\n\n",
              "SmolLM2-135M-Instruct, WikiText-2 test text (20 windows of 2048 tokens, bf16), read once a cell. "
              "`packaging/quality.sh` makes a cell, `packaging/quality_table.py` this page from `docs/measured`. "
-             "Settings were chosen on WikiText-2's validation text. Minutes are those of the run as it went, all "
-             "phases; where a run shared its machine, its steps were those that its budget holds undisturbed. "
-             "What is not listed was not measured.\n\n"]
+             "Settings were chosen on WikiText-2's validation text. Minutes are those of the run, all phases; \"by "
+             "steps\" where it shared its machine or was held up: then it took the steps that so many minutes hold on "
+             "two cores of an AMD EPYC (Zen 4) left alone, at the pace of the slowest such machine seen. What is not "
+             "listed was not measured.\n\n"]
     dense = next((c["dense"] for c in texts.values() if "dense" in c), None)
     for kind, cells in sorted(texts.items(), key=lambda item: item[0] != "train_subset"):
         if dense is not None:
