@@ -35,9 +35,9 @@ def llama_turn(gguf, threads, tokens):
     return tokens / (time.perf_counter() - begin)
 
 
-def own_turn(cli, model, threads, tokens):
+def own_turn(cli, model, threads, tokens, *more):
     out = subprocess.run([cli, "generate", model, "--prompt", PROMPT, "--tokens", str(tokens), "--greedy", "--ignore-eos",
-                          "--threads", str(threads), "--json"], check=True, capture_output=True, text=True).stdout
+                          "--threads", str(threads), "--json", *more], check=True, capture_output=True, text=True).stdout
     return json.loads(out)["tokens_per_second"]
 
 
@@ -83,6 +83,7 @@ def main():
     dense = json.load(open(os.path.join(given.run, "spec.json")))["model"]
     programs = {
         "tessera, pruned": lambda t: own_turn(given.cli, given.run, t, given.tokens),
+        "tessera, pruned, q8": lambda t: own_turn(given.cli, given.run, t, given.tokens, "--values", "q8", "--head", "q8"),
         "tessera, dense bf16": lambda t: own_turn(given.cli, dense, t, given.tokens),
         "llama.cpp BF16": lambda t: in_child(["--turn", given.gguf, str(t), str(given.tokens)]),
         "llama.cpp Q8_0": lambda t: in_child(["--turn", q8, str(t), str(given.tokens)]),
@@ -99,9 +100,11 @@ def main():
         print(f"{threads} thread{'s' if threads > 1 else ''}, tokens a second (median of {given.rounds} turns)")
         for name, values in rates.items():
             line = f"  {name:22} {statistics.median(values):8.1f}"
-            if name != "tessera, pruned":
-                mean, low, high = interval([a / b for a, b in zip(rates["tessera, pruned"], values)])
-                line += f"   pruned is {mean:.2f} times" + (f" ({low:.2f} to {high:.2f})" if low else "")
+            for own in ("tessera, pruned", "tessera, pruned, q8"):
+                if "pruned" in name:
+                    continue
+                mean, low, high = interval([a / b for a, b in zip(rates[own], values)])
+                line += f"   {own[9:]}: {mean:.2f} times" + (f" ({low:.2f} to {high:.2f})" if low else "")
             print(line)
     if given.out:
         with open(given.out + ".part", "w") as out:
