@@ -112,13 +112,11 @@ void takeGateScores(RunContext& context, const MaskList& masks, const MasksByNam
     } else if (prior != "none") {
         scorePass(context, prior, parsePattern("unstructured", context.spec.sparsity),
                   [&](const PrunableMatrix& matrix, const PrunedMatrix& pruned) {
-                      auto* mask = byName.at(matrix.name);
-                      if (auto* bernoulli = dynamic_cast<BernoulliMask*>(mask))
-                          takeScores(*bernoulli, pruned.scores);
-                      else if (auto* tiles = dynamic_cast<TileMask*>(mask))
-                          takeTileScores(*tiles, pruned.mask);
-                      else if (auto* joint = dynamic_cast<JointMask*>(mask))
-                          takeTileScores(*joint, pruned.mask);
+                      auto& mask = *byName.at(matrix.name);
+                      if (mask.tiles())
+                          takeTileScores(mask, pruned.mask);
+                      else
+                          takeScores(mask, pruned.scores);
                   });
     }
 }

@@ -31,8 +31,7 @@ std::uint32_t fileType(const TensorSource& source) {
 /// The blocks that slide are told by a pattern that llama.cpp knows: others cannot be written.
 void requireKnownPattern(const ModelConfig& config, const std::filesystem::path& where) {
     if (!config.slidesAnywhere()) return;
-    const auto* family = familyOf(config.modelType);
-    const auto pattern = family ? family->pattern : 0;
+    const auto pattern = familyOf(config.modelType)->pattern;
     for (std::int64_t i = 0; i < config.layers; ++i)
         if (pattern < 1 || config.slides(i) != ((i + 1) % pattern != 0))
             throw Error(ErrorCode::UnsupportedVersion,
@@ -67,7 +66,7 @@ void writeConfig(const ModelFiles& model, const GgufLayout& layout, GgufWriter& 
     if (config.slidingRopeTheta > 0) f32("rope.freq_base_swa", config.slidingRopeTheta);
     if (config.scoreCap != 0) f32("attn_logit_softcapping", config.scoreCap);
     if (config.logitCap != 0) f32("final_logit_softcapping", config.logitCap);
-    if (layout.architecture() == "granite") {
+    if (familyOf(config.modelType)->readsMultipliers) {
         f32("embedding_scale", config.embeddingScale);
         f32("residual_scale", config.residualScale);
         f32("attention.scale", config.attentionScale());

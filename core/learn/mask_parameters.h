@@ -72,6 +72,8 @@ class MaskParameters {
 
     /// The zeros that gate number `gate` makes when it is shut.
     virtual std::int64_t zerosBehind(std::int64_t gate) const = 0;
+    /// The tiles whose gates the first logits are; null where gates are of something else.
+    virtual const kernels::TileGeometry* tiles() const { return nullptr; }
     /// Whether every gate is of one weight, its own.
     virtual bool gatesWeights() const { return false; }
     /// The hard mask with exactly these gates shut.
@@ -117,7 +119,7 @@ class TileMask : public MaskParameters {
     }
     PackedMask harden(const GateCut& cut) const override;
 
-    const kernels::TileGeometry& geometry() const { return m_geometry; }
+    const kernels::TileGeometry* tiles() const override { return &m_geometry; }
 
   private:
     kernels::TileGeometry m_geometry;

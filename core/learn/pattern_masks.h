@@ -47,7 +47,7 @@ class JointMask : public PatternMask {
     std::int64_t zerosBehind(std::int64_t gate) const override;
     PackedMask harden(const GateCut& cut) const override;
 
-    const kernels::TileGeometry& geometry() const { return m_geometry; }
+    const kernels::TileGeometry* tiles() const override { return &m_geometry; }
 
   private:
     std::vector<float> tileGates(const MaskStep& step, bool hard) const;

@@ -88,7 +88,7 @@ void shapeGroup(const std::vector<MaskParameters*>& group, const PriorSettings& 
 
 }  // namespace
 
-void takeScores(BernoulliMask& mask, const torch::Tensor& scores) {
+void takeScores(MaskParameters& mask, const torch::Tensor& scores) {
     mask.logits().copy_(scores.reshape({-1}).log());
 }
 
@@ -135,12 +135,8 @@ void unitsOf(const float* scores, const std::uint8_t* kept, int group, const Pri
 
 }  // namespace
 
-void takeTileScores(TileMask& mask, const PackedMask& unstructured) {
-    takeShares(mask.logits().data_ptr<float>(), mask.geometry(), unstructured);
-}
-
-void takeTileScores(JointMask& mask, const PackedMask& unstructured) {
-    takeShares(mask.logits().data_ptr<float>(), mask.geometry(), unstructured);
+void takeTileScores(MaskParameters& mask, const PackedMask& unstructured) {
+    takeShares(mask.logits().data_ptr<float>(), *mask.tiles(), unstructured);
 }
 
 void startPatterns(PatternMask& mask, const PackedMask& start, const torch::Tensor& scores,

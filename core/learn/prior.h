@@ -25,11 +25,11 @@ struct PriorSettings {
 
 /// LEAP: takes the scores of one matrix ([rows, cols] f32, not negative) into its logits as logarithms, to be
 /// turned into a prior by finishPrior when those of all matrices are there.
-void takeScores(BernoulliMask& mask, const torch::Tensor& scores);
+void takeScores(MaskParameters& mask, const torch::Tensor& scores);
 
-/// PATCH: takes the share of weights that an unstructured mask at the final sparsity keeps in each tile.
-void takeTileScores(TileMask& mask, const PackedMask& unstructured);
-void takeTileScores(JointMask& mask, const PackedMask& unstructured);
+/// PATCH: takes the share of weights that an unstructured mask at the final sparsity keeps in each of the
+/// mask's tiles.
+void takeTileScores(MaskParameters& mask, const PackedMask& unstructured);
 
 /// MaskLLM and PATCH-Joint: the patterns' logits from a one-shot N:M mask, whose pattern is then the
 /// likeliest. A pattern's logit is strength * sigma / 2 times the sum of its weights' units, less the

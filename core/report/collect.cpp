@@ -142,35 +142,27 @@ void readQuality(const Json& result, ReportData& data) {
     }
 }
 
-/// Of the newest measurement that can be read.
 void readTasks(const std::filesystem::path& run, ReportData& data) {
-    for (const auto& path : measurementFiles(run, "tasks")) {
-        try {
-            const auto measured = readTaskMeasurement(path);
-            const auto points = [](double low, double high) {
-                return std::isfinite(low) && std::isfinite(high)
-                           ? "; difference " + formatNumber(low * 100, 2) + " to " +
-                                 formatNumber(high * 100, 2) + " points (95 %)"
-                           : std::string();
-            };
-            for (const auto& task : measured.tasks) {
-                const auto note = std::to_string(task.items) + " items, higher is better";
-                data.quality.push_back(
-                    {task.name + " acc", task.dense, task.pruned, note + points(task.low, task.high)});
-                if (std::isfinite(task.prunedNormalised))
-                    data.quality.push_back(
-                        {task.name + " acc_norm", task.denseNormalised, task.prunedNormalised, note});
-            }
-            if (measured.tasks.size() > 1)
-                data.quality.push_back({"mean acc", measured.dense, measured.pruned,
-                                        "of " + std::to_string(measured.tasks.size()) +
-                                            " tasks, higher is better" +
-                                            points(measured.low, measured.high)});
-            return;
-        } catch (const Error&) {
-            // An older one may do.
-        }
+    const auto measured = newestMeasurement(run, "tasks", readTaskMeasurement);
+    if (!measured) return;
+    const auto points = [](double low, double high) {
+        return std::isfinite(low) && std::isfinite(high)
+                   ? "; difference " + formatNumber(low * 100, 2) + " to " + formatNumber(high * 100, 2) +
+                         " points (95 %)"
+                   : std::string();
+    };
+    for (const auto& task : measured->tasks) {
+        const auto note = std::to_string(task.items) + " items, higher is better";
+        data.quality.push_back(
+            {task.name + " acc", task.dense, task.pruned, note + points(task.low, task.high)});
+        if (std::isfinite(task.prunedNormalised))
+            data.quality.push_back(
+                {task.name + " acc_norm", task.denseNormalised, task.prunedNormalised, note});
     }
+    if (measured->tasks.size() > 1)
+        data.quality.push_back({"mean acc", measured->dense, measured->pruned,
+                                "of " + std::to_string(measured->tasks.size()) + " tasks, higher is better" +
+                                    points(measured->low, measured->high)});
 }
 
 std::string intervalText(const Json& row) {

@@ -199,16 +199,11 @@ QualityMeasurement readQuality(const fs::path& file) {
     quality.file = file;
     quality.time = timeOf(json, file);
     quality.text = text(json, "text");
-    const auto read = [&](const char* key) -> const Json* {
-        const auto found = json.find(key);
-        return found != json.end() && found->is_object() ? &*found : nullptr;
-    };
-    if (const auto* pruned = read("perplexity")) {
-        quality.pruned = number(*pruned, "value");
-        quality.window = whole(*pruned, "window");
-        quality.windows = whole(*pruned, "windows");
-    }
-    if (const auto* dense = read("dense")) quality.dense = number(*dense, "value");
+    const auto& pruned = member(json, "perplexity");
+    quality.pruned = number(pruned, "value");
+    quality.window = whole(pruned, "window");
+    quality.windows = whole(pruned, "windows");
+    quality.dense = number(member(json, "dense"), "value");
     if (!std::isfinite(quality.pruned)) throwCorrupt("the measurement has no perplexity", file);
     return quality;
 }

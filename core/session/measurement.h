@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/json.h"
 
 namespace tessera {
@@ -14,6 +16,20 @@ namespace tessera {
 /// (RunDirectory::writeMeasurement); newest first. An unreadable folder has none.
 std::vector<std::filesystem::path> measurementFiles(const std::filesystem::path& run,
                                                     const std::string& what);
+
+/// The newest of them that `read` can make something of; nothing where there is none. What is wrong with
+/// others is for those to tell who list them all.
+template <typename Read>
+auto newestMeasurement(const std::filesystem::path& run, const std::string& what, Read read)
+    -> std::optional<decltype(read(run))> {
+    for (const auto& file : measurementFiles(run, what)) {
+        try {
+            return read(file);
+        } catch (const Error&) {
+        }
+    }
+    return std::nullopt;
+}
 
 /// One kernel at one shape; NaN where it was not measured. Times in microseconds.
 struct SpeedRow {

@@ -1,10 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "core/base/json.h"
 
 namespace tessera {
+
+/// GGUF's kinds of tokens, which are SentencePiece's.
+enum class GgufToken : std::int32_t {
+    Normal = 1,
+    Unknown = 2,
+    Control = 3,
+    UserDefined = 4,
+    Unused = 5,
+    Byte = 6
+};
 
 /// What a GGUF's tokenizer.ggml.pre stands for: how the model's own tokenizer.json cuts text.
 struct GgufPreTokenizer {

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <initializer_list>
 #include <unordered_set>
 
 #include "core/base/error.h"
@@ -11,8 +13,10 @@ namespace tessera {
 
 namespace {
 
-// GGUF's kinds of tokens, which are SentencePiece's.
-enum TokenType { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 };
+bool isOneOf(std::int64_t stored, std::initializer_list<GgufToken> kinds) {
+    return std::any_of(kinds.begin(), kinds.end(),
+                       [&](GgufToken kind) { return stored == static_cast<std::int64_t>(kind); });
+}
 
 std::int32_t tokenId(const GgufFile& file, const char* key, std::size_t vocabulary) {
     if (!file.find(key)) return -1;
@@ -31,7 +35,7 @@ bool flag(const GgufFile& file, const char* key, bool fallback) {
 }
 
 std::vector<std::int64_t> tokenTypes(const GgufFile& file, std::size_t vocabulary) {
-    std::vector<std::int64_t> types(vocabulary, Normal);
+    std::vector<std::int64_t> types(vocabulary, static_cast<std::int64_t>(GgufToken::Normal));
     const auto* value = file.find("tokenizer.ggml.token_type");
     const auto* stored = value ? std::get_if<GgufFile::Integers>(value) : nullptr;
     if (!stored) return types;
@@ -68,7 +72,8 @@ void readScores(const GgufFile& file, const std::vector<std::int64_t>& types, To
         throw Error(ErrorCode::Corrupt, "the tokenizer has no scores", where + ": tokenizer.ggml.scores",
                     {{"convert the model again with a current converter", "", ""}});
     std::vector<bool> merges;
-    for (const auto type : types) merges.push_back(type == Normal || type == UserDefined || type == Unused);
+    for (const auto type : types)
+        merges.push_back(isOneOf(type, {GgufToken::Normal, GgufToken::UserDefined, GgufToken::Unused}));
     addScoredMerges(definition, *scores, merges, where);
     addSpaceEscapes(definition, flag(file, "tokenizer.ggml.add_space_prefix", true));
     definition.byteFallback = definition.fuseUnknown = true;
@@ -92,9 +97,10 @@ std::shared_ptr<const Tokenizer> loadTokenizerGguf(const GgufFile& file) {
     definition.tokens.assign(tokens.begin(), tokens.end());
     const auto types = tokenTypes(file, tokens.size());
     for (std::size_t i = 0; i < tokens.size(); ++i)
-        if ((types[i] == Unknown || types[i] == Control || types[i] == UserDefined) && !tokens[i].empty())
-            definition.added.push_back(
-                {static_cast<std::int32_t>(i), std::string(tokens[i]), types[i] != UserDefined});
+        if (isOneOf(types[i], {GgufToken::Unknown, GgufToken::Control, GgufToken::UserDefined}) &&
+            !tokens[i].empty())
+            definition.added.push_back({static_cast<std::int32_t>(i), std::string(tokens[i]),
+                                        !isOneOf(types[i], {GgufToken::UserDefined})});
     definition.bos = tokenId(file, "tokenizer.ggml.bos_token_id", tokens.size());
     definition.eos = tokenId(file, "tokenizer.ggml.eos_token_id", tokens.size());
     bool addsBos = kind == "llama";

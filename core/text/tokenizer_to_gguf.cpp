@@ -10,8 +10,9 @@ namespace tessera {
 
 namespace {
 
-// GGUF's kinds of tokens, which are SentencePiece's.
-enum TokenType : std::int32_t { Normal = 1, Control = 3, UserDefined = 4, Unused = 5 };
+std::int32_t numberOf(GgufToken kind) {
+    return static_cast<std::int32_t>(kind);
+}
 
 }  // namespace
 
@@ -34,16 +35,17 @@ void writeGgufTokenizer(const TokenizerDefinition& definition, std::int64_t voca
                     "tokenizer");
     auto spelled = definition.tokens;
     spelled.resize(static_cast<std::size_t>(vocabulary));
-    std::vector<std::int32_t> types(spelled.size(), Normal);
+    std::vector<std::int32_t> types(spelled.size(), numberOf(GgufToken::Normal));
     for (std::size_t id = 0; id < spelled.size(); ++id)
         if (spelled[id].empty()) {
             // Every id has its row of the embedding; those of no token are named as llama.cpp's converter
             // does.
             spelled[id] = "[PAD" + std::to_string(id) + "]";
-            types[id] = Unused;
+            types[id] = numberOf(GgufToken::Unused);
         }
     for (const auto& token : definition.added)
-        types[static_cast<std::size_t>(token.id)] = token.special ? Control : UserDefined;
+        types[static_cast<std::size_t>(token.id)] =
+            numberOf(token.special ? GgufToken::Control : GgufToken::UserDefined);
     std::vector<std::string> merges;
     for (const auto& [left, right] : definition.merges) merges.push_back(left + " " + right);
 

@@ -109,6 +109,16 @@ const char* gemvTargetName(GemvTarget target) {
 
 namespace {
 
+std::uint64_t scalarReadLines(const std::uint8_t* from, std::int64_t lines) {
+    std::uint64_t sum = 0;
+    for (std::int64_t i = 0; i < lines * 8; ++i) {
+        std::uint64_t word;
+        std::memcpy(&word, from + i * 8, 8);
+        sum += word;
+    }
+    return sum;
+}
+
 template <typename Matrix, typename Input>
 void dispatch(const Matrix& matrix, Input x, float* y, RowRange range) {
     if (range.first >= range.last) return;
@@ -118,6 +128,15 @@ void dispatch(const Matrix& matrix, Input x, float* y, RowRange range) {
     if (gemvTarget() == GemvTarget::Avx2) return avx2::gemvPart(matrix, x, y, range);
 #endif
     reference::gemvPart(matrix, x, y, range);
+}
+
+std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines) {
+#if defined(__x86_64__)
+    if (gemvTarget() == GemvTarget::Avx512) return avx512::readLines(from, lines);
+    if (gemvTarget() == GemvTarget::Avx512Base) return avx512base::readLines(from, lines);
+    if (gemvTarget() == GemvTarget::Avx2) return avx2::readLines(from, lines);
+#endif
+    return scalarReadLines(from, lines);
 }
 
 }  // namespace
@@ -146,21 +165,7 @@ std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
     {
         const auto part = omp_get_thread_num(), parts = omp_get_num_threads();
         const auto first = lines * part / parts, last = lines * (part + 1) / parts;
-#if defined(__x86_64__)
-        if (gemvTarget() == GemvTarget::Avx512)
-            sum += avx512::readLines(from + first * 64, last - first);
-        else if (gemvTarget() == GemvTarget::Avx512Base)
-            sum += avx512base::readLines(from + first * 64, last - first);
-        else if (gemvTarget() == GemvTarget::Avx2)
-            sum += avx2::readLines(from + first * 64, last - first);
-        else
-#endif
-            for (auto line = first; line < last; ++line)
-                for (int i = 0; i < 8; ++i) {
-                    std::uint64_t word;
-                    std::memcpy(&word, from + line * 64 + i * 8, 8);
-                    sum += word;
-                }
+        sum += readLines(from + first * 64, last - first);
     }
     return sum;
 }

@@ -4,13 +4,11 @@
 //     Input, input(x)                 32 bf16 of x, as the next two want them
 //     addWhole(sums, weights, input)  adds the products with 32 bf16
 //     addExpanded(sums, mask, values, input)  the same with those that `mask` keeps, from `values` on: the
-//     same
-//                                     bits as addWhole with zeros between them
+//                                     same bits as addWhole with zeros between them
 //     Words, words(x)                 64 int16 of x, as the next wants them
 //     expandedProducts(mask, values, input)   products with the int8 that `mask` keeps, in 16 whole sums
 //     KeptColumns                     (metadata of a row) -> the columns in the block of its 32 values, a
-//     word
-//                                     each, of which the lowest six bits hold
+//                                     word each, of which the lowest six bits hold
 #pragma once
 
 // GCC 12's own header trips over its undefined source operands.
@@ -263,3 +261,24 @@ inline std::uint64_t sumOfLines(const std::uint8_t* from, std::int64_t lines) {
 
 }  // namespace
 }  // namespace tessera::kernels
+
+/// The target's own functions (gemv_targets.h), to stand in its namespace.
+#define TESSERA_GEMV_PRODUCTS(OPS)                                                                \
+    void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {  \
+        product<OPS>(matrix, x, y, range);                                                        \
+    }                                                                                             \
+    void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range) { \
+        product<OPS>(matrix, x, y, range);                                                        \
+    }                                                                                             \
+    void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {            \
+        product<OPS>(matrix, x, y, range);                                                        \
+    }                                                                                             \
+    void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {   \
+        product<OPS>(matrix, x, y, range);                                                        \
+    }                                                                                             \
+    void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {              \
+        product<OPS>(matrix, x, y, range);                                                        \
+    }                                                                                             \
+    std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines) {                       \
+        return sumOfLines(from, lines);                                                           \
+    }

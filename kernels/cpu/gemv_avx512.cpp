@@ -58,24 +58,7 @@ struct Ops {
 
 }  // namespace
 
-void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
-    product<Ops>(matrix, x, y, range);
-}
-void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
-    product<Ops>(matrix, x, y, range);
-}
-void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {
-    product<Ops>(matrix, x, y, range);
-}
-void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
-    product<Ops>(matrix, x, y, range);
-}
-void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {
-    product<Ops>(matrix, x, y, range);
-}
-std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines) {
-    return sumOfLines(from, lines);
-}
+TESSERA_GEMV_PRODUCTS(Ops)
 
 }  // namespace tessera::kernels::avx512
 #endif

@@ -12,34 +12,20 @@ namespace tessera::kernels {
 /// their way.
 inline constexpr std::int64_t kAhead = 8192;
 
-namespace avx2 {
-void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
-void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
-std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);
-}  // namespace avx2
-
-/// F, BW, DQ, VL.
-namespace avx512base {
-void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
-void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
-std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);
-}  // namespace avx512base
-
-/// And VBMI, VBMI2, BF16, VNNI.
-namespace avx512 {
-void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
-void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
-void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
-std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);
-}  // namespace avx512
+// The same functions in a namespace of each instruction set.
+#define TESSERA_GEMV_TARGET(NAME)                                                                \
+    namespace NAME {                                                                             \
+    void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range);  \
+    void gemvPart(const BitmapPanels& matrix, const std::uint16_t* x, float* y, RowRange range); \
+    void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range);            \
+    void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);   \
+    void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);              \
+    std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines);                       \
+    }
+TESSERA_GEMV_TARGET(avx2)
+TESSERA_GEMV_TARGET(avx512base)  // F, BW, DQ, VL
+TESSERA_GEMV_TARGET(avx512)      // and VBMI, VBMI2, BF16, VNNI
+#undef TESSERA_GEMV_TARGET
 #endif
 
 }  // namespace tessera::kernels

@@ -5,9 +5,9 @@
 #include <span>
 
 #include "core/base/file_io.h"
-#include "core/deploy/decode.h"
 #include "core/session/model_catalogue.h"
 #include "core/text/tokenizer.h"
+#include "deploy/packed_loss.h"
 
 // What q8 values cost: perplexity of a run's model as it is decoded, a token at a time, with bf16 and with q8
 // values (blocks, blocks and head), over non-overlapping windows of a text as `eval` cuts them. docs/speed.md
@@ -22,18 +22,8 @@ double perplexity(const PackedModel& model, const std::vector<std::int32_t>& ids
                   std::size_t windows) {
     DecodeSession session(model, 0);
     double sum = 0;
-    for (std::size_t w = 0; w < windows; ++w) {
-        session.reset();
-        double loss = 0;
-        for (std::size_t i = 0; i + 1 < window; ++i) {
-            const auto& logits = session.step(ids[w * window + i]);
-            const double top = *std::max_element(logits.begin(), logits.end());
-            double total = 0;
-            for (const float logit : logits) total += std::exp(logit - top);
-            loss += top + std::log(total) - logits[static_cast<std::size_t>(ids[w * window + i + 1])];
-        }
-        sum += loss / static_cast<double>(window - 1);
-    }
+    for (std::size_t w = 0; w < windows; ++w)
+        sum += test::packedLoss(session, std::span(ids).subspan(w * window, window));
     return std::exp(sum / static_cast<double>(windows));
 }
 

@@ -52,15 +52,6 @@ MaskSet halfMasks(const ModelConfig& config) {
     return set;
 }
 
-ErrorCode codeOf(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error.code();
-    }
-    return ErrorCode::Internal;
-}
-
 }  // namespace
 
 class TestDecode : public QObject {
@@ -158,16 +149,18 @@ class TestDecode : public QObject {
         const auto files = ModelFiles::open(kFolder);
         const auto model = PackedModel::load(files, nullptr, Layout::Dense);
         DecodeSession session(model, 1);
-        QCOMPARE(codeOf([&] { session.step(256); }), ErrorCode::InvalidInput);
-        QCOMPARE(codeOf([&] { session.step(-1); }), ErrorCode::InvalidInput);
-        QCOMPARE(codeOf([&] { generate(session, {}); }), ErrorCode::InvalidInput);
+        QCOMPARE(test::codeOf([&] { session.step(256); }), ErrorCode::InvalidInput);
+        QCOMPARE(test::codeOf([&] { session.step(-1); }), ErrorCode::InvalidInput);
+        QCOMPARE(test::codeOf([&] { generate(session, {}); }), ErrorCode::InvalidInput);
         for (int i = 0; i < 128; ++i) session.step(1);
-        QCOMPARE(codeOf([&] { session.step(1); }), ErrorCode::InvalidInput);
+        QCOMPARE(test::codeOf([&] { session.step(1); }), ErrorCode::InvalidInput);
         MaskSet wrong;
         wrong.masks.emplace("model.layers.0.mlp.up_proj.weight", PackedMask(64, 160));
-        QCOMPARE(codeOf([&] { PackedModel::load(files, &wrong, Layout::Sparse); }), ErrorCode::InvalidInput);
+        QCOMPARE(test::codeOf([&] { PackedModel::load(files, &wrong, Layout::Sparse); }),
+                 ErrorCode::InvalidInput);
     }
 };
 
 QTEST_APPLESS_MAIN(TestDecode)
+#include "support/support.h"
 #include "tst_decode.moc"

@@ -9,7 +9,8 @@
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/deploy/bench.h"
-#include "core/deploy/decode.h"
+#include "deploy/packed_loss.h"
+#include "support/support.h"
 
 using namespace tessera;
 
@@ -56,27 +57,9 @@ MaskSet twoOfFour(const ModelFiles& files, bool tiles) {
     return set;
 }
 
-ErrorCode codeOf(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error.code();
-    }
-    return ErrorCode::Internal;
-}
-
-/// Mean cross-entropy of the text's tokens behind the first.
-double crossEntropy(const PackedModel& model, const std::vector<std::int32_t>& ids) {
+double lossOf(const PackedModel& model, const std::vector<std::int32_t>& ids) {
     DecodeSession session(model, 2);
-    double sum = 0;
-    for (std::size_t t = 0; t + 1 < ids.size(); ++t) {
-        const auto& logits = session.step(ids[t]);
-        const double top = *std::max_element(logits.begin(), logits.end());
-        double all = 0;
-        for (const float logit : logits) all += std::exp(logit - top);
-        sum += top + std::log(all) - logits[static_cast<std::size_t>(ids[t + 1])];
-    }
-    return sum / static_cast<double>(ids.size() - 1);
+    return test::packedLoss(session, ids);
 }
 
 }  // namespace
@@ -170,7 +153,7 @@ class TestPacking : public QObject {
         auto weights = normalWeights(64 * 64);
         const auto pack = [&](const PackedMask* keep, std::int64_t rows, std::int64_t cols,
                               WeightValues values) {
-            return codeOf([&] { PackedMatrix(weights.data(), keep, rows, cols, values); });
+            return test::codeOf([&] { PackedMatrix(weights.data(), keep, rows, cols, values); });
         };
         const PackedMask turned(32, 64);
         auto cut = maskOf(64, 64, [](auto, auto) { return true; });
@@ -187,7 +170,7 @@ class TestPacking : public QObject {
             QCOMPARE(pack(nullptr, 64, 64, WeightValues::Q8), ErrorCode::InvalidInput);
         }
         QVERIFY(weightValues("q8", "--values") == WeightValues::Q8);
-        QCOMPARE(codeOf([] { weightValues("q4", "--values"); }), ErrorCode::InvalidInput);
+        QCOMPARE(test::codeOf([] { weightValues("q4", "--values"); }), ErrorCode::InvalidInput);
     }
 
     void starterDecodesAsDense_data() {
@@ -229,7 +212,7 @@ class TestPacking : public QObject {
         }
 
         // A model pruned without any learning feels each rounding.
-        const double bf16Loss = crossEntropy(sparse, m_ids), q8Loss = crossEntropy(q8, m_ids);
+        const double bf16Loss = lossOf(sparse, m_ids), q8Loss = lossOf(q8, m_ids);
         QVERIFY2(std::abs(std::exp(q8Loss - bf16Loss) - 1) < 0.02,
                  qPrintable(QString("%1 and %2").arg(std::exp(bf16Loss)).arg(std::exp(q8Loss))));
     }
@@ -252,7 +235,7 @@ class TestPacking : public QObject {
         request.temperature = 1;
         request.ignoreEnd = true;
         auto ids = generate(session, request).ids;
-        const double before = crossEntropy(bf16, ids), after = crossEntropy(q8, ids);
+        const double before = lossOf(bf16, ids), after = lossOf(q8, ids);
         QVERIFY2(std::abs(std::exp(after - before) - 1) < 0.005,
                  qPrintable(QString("%1 and %2").arg(std::exp(before)).arg(std::exp(after))));
     }

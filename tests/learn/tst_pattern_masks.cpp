@@ -343,8 +343,8 @@ class PatternMasksTest : public QObject {
                     zeros += matrix.elements() - hard.kept();
                     weights += matrix.elements();
                     for (std::int64_t tile = 0; tile < joint.gates(); ++tile) {
-                        const auto top = tile / joint.geometry().gridCols() * tileRows,
-                                   left = tile % joint.geometry().gridCols() * tileCols;
+                        const auto top = tile / joint.tiles()->gridCols() * tileRows,
+                                   left = tile % joint.tiles()->gridCols() * tileCols;
                         bool open = true, shut = true;
                         std::int64_t removed = 0;
                         for (auto r = top; r < std::min(matrix.rows, top + tileRows); ++r)

@@ -23,6 +23,17 @@ inline std::filesystem::path evaluationData(const std::string& name) {
     return std::filesystem::exists(path) ? path : std::filesystem::path();
 }
 
+/// The code of the Error that `action` throws; Internal where it throws none.
+template <typename Action>
+ErrorCode codeOf(const Action& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        return error.code();
+    }
+    return ErrorCode::Internal;
+}
+
 /// A folder that goes away with the test.
 class Scratch {
   public:

@@ -18,12 +18,6 @@ QString shareText(double share) {
     return std::isfinite(share) ? percentText(share) : QStringLiteral("–");
 }
 
-QString signedPoints(double difference) {
-    const auto points = QString::number(std::abs(difference) * 100, 'f', 1);
-    if (points == QStringLiteral("0.0")) return points;
-    return (difference < 0 ? QStringLiteral("−") : QStringLiteral("+")) + points;
-}
-
 QString numbersText(const std::vector<std::int64_t>& numbers) {
     QStringList words;
     for (const auto number : numbers) {
@@ -37,17 +31,6 @@ QString numbersText(const std::vector<std::int64_t>& numbers) {
 }
 
 }  // namespace
-
-QString pointsText(double difference) {
-    return std::isfinite(difference) ? QObject::tr("%1 points").arg(signedPoints(difference))
-                                     : QStringLiteral("–");
-}
-
-QString pointsIntervalText(double low, double high) {
-    return std::isfinite(low) && std::isfinite(high)
-               ? QObject::tr("%1 to %2").arg(signedPoints(low), signedPoints(high))
-               : QStringLiteral("–");
-}
 
 void AccuracyModel::set(const TaskMeasurement& measurement) {
     beginResetModel();
@@ -106,9 +89,12 @@ QString AccuracyModel::text(const TaskAccuracy& row, int column) const {
         case Pruned:
             return shareText(row.pruned);
         case Difference:
-            return pointsText(row.difference);
+            return std::isfinite(row.difference) ? tr("%1 points").arg(pointsText(row.difference))
+                                                 : QStringLiteral("–");
         case Interval:
-            return pointsIntervalText(row.low, row.high);
+            return std::isfinite(row.low) && std::isfinite(row.high)
+                       ? tr("%1 to %2").arg(pointsText(row.low), pointsText(row.high))
+                       : QStringLiteral("–");
         case Flipped:
             return row.name.empty() || !std::isfinite(row.difference)
                        ? QString()

@@ -6,11 +6,6 @@
 
 namespace tessera::ui {
 
-/// "+1.5 points": a difference of shares.
-QString pointsText(double difference);
-/// "−4.0 to +1.5": the ends of its interval in points; "–" where there is none.
-QString pointsIntervalText(double low, double high);
-
 /// A row a task, dense beside pruned, and the mean of several. A loss that chance does not explain has the
 /// warning colour.
 class AccuracyModel : public QAbstractTableModel {

@@ -268,19 +268,13 @@ void ComparePage::readMeasurements() {
     m_pool.start([this, ids] {
         std::map<QString, SpeedMeasurement> speeds;
         std::map<QString, TaskMeasurement> tasks;
-        // Of a damaged one the Benchmark page says so; the one before it may do.
-        const auto newest = [](const QString& id, const char* what, auto read, auto& found) {
-            for (const auto& file : measurementFiles(id.toStdString(), what)) {
-                try {
-                    found[id] = read(file);
-                    return;
-                } catch (const Error&) {
-                }
-            }
-        };
+        // Of a damaged one the Benchmark page says so.
         for (const auto& id : ids) {
-            newest(id, "bench", readSpeed, speeds);
-            newest(id, "tasks", readTaskMeasurement, tasks);
+            const auto run = std::filesystem::path(id.toStdString());
+            if (auto found = newestMeasurement(run, "bench", readSpeed))
+                speeds.emplace(id, std::move(*found));
+            if (auto found = newestMeasurement(run, "tasks", readTaskMeasurement))
+                tasks.emplace(id, std::move(*found));
         }
         // The pool is waited for before this object goes.
         QMetaObject::invokeMethod(

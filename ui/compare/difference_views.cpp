@@ -18,23 +18,6 @@ namespace tessera::ui {
 
 namespace {
 
-QTableView* plainTable(const QString& name, QWidget* parent) {
-    auto* table = new QTableView(parent);
-    table->setAccessibleName(name);
-    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    table->setSelectionMode(QAbstractItemView::SingleSelection);
-    table->setShowGrid(false);
-    table->setWordWrap(false);
-    table->setTabKeyNavigation(false);
-    table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
-    table->horizontalHeader()->setHighlightSections(false);
-    table->verticalHeader()->setHighlightSections(false);
-    table->setCornerButtonEnabled(false);
-    // The names of rows without the line that the names of columns have below them.
-    table->verticalHeader()->setStyleSheet(QStringLiteral("QHeaderView::section { border: none; }"));
-    return table;
-}
-
 QColor mixed(const QColor& over, const QColor& under, double share) {
     const auto part = [share](int a, int b) { return int(std::lround(a * share + b * (1 - share))); };
     return {part(over.red(), under.red()), part(over.green(), under.green()),
@@ -43,93 +26,32 @@ QColor mixed(const QColor& over, const QColor& under, double share) {
 
 }  // namespace
 
-QTableView* runColumnsTable(const QString& name, QWidget* parent) {
-    auto* table = plainTable(name, parent);
-    auto* header = table->horizontalHeader();
-    header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-    header->setStretchLastSection(true);
-    const int side = parent->fontMetrics().height();
-    header->setIconSize({side * 3 / 2, side});
-    table->verticalHeader()->setDefaultSectionSize(side + kGap + 4);
-    table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-    QObject::connect(&Theme::instance(), &Theme::changed, header, qOverload<>(&QWidget::update));
-    return table;
-}
-
-QVariant runHeader(const RunsModel& model, const RunSelection& selection, const QString& id, int role) {
-    const auto* run = model.find(id);
-    if (role == Qt::DisplayRole) return run ? run->name : QString();
-    if (role == Qt::ToolTipRole) return id;
-    if (role == Qt::TextAlignmentRole) return int(Qt::AlignLeft | Qt::AlignVCenter);
-    if (role == Qt::DecorationRole) return runSignIcon(selection.slot(id));
-    return {};
-}
-
-void fitRunColumns(QTableView* table) {
-    const int character = table->fontMetrics().averageCharWidth();
-    for (int i = 0; i < table->model()->columnCount(); ++i) {
-        const int least = std::max(table->horizontalHeader()->sectionSizeHint(i), character * 14);
-        table->resizeColumnToContents(i);
-        table->setColumnWidth(i, std::clamp(table->columnWidth(i) + 2 * kGap, least, character * 40));
-    }
-}
-
-class SettingsView::Model : public QAbstractTableModel {
-  public:
-    explicit Model(SettingsView& view) : QAbstractTableModel(&view), m_view(view) {}
-
-    void set(QStringList runs, std::vector<SettingRow> rows) {
-        beginResetModel();
-        m_runs = std::move(runs);
-        m_rows = std::move(rows);
-        endResetModel();
-    }
-    int rowCount(const QModelIndex& parent) const override {
-        return parent.isValid() ? 0 : int(m_rows.size());
-    }
-    int columnCount(const QModelIndex& parent) const override {
-        return parent.isValid() ? 0 : int(m_runs.size());
-    }
-    QVariant data(const QModelIndex& index, int role) const override {
-        const auto& value = m_rows[std::size_t(index.row())].values[index.column()];
-        if (role == Qt::DisplayRole || role == Qt::ToolTipRole) return value;
-        return {};
-    }
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override {
-        if (orientation == Qt::Vertical)
-            return role == Qt::DisplayRole ? QVariant(m_rows[std::size_t(section)].name) : QVariant();
-        return runHeader(m_view.m_model, m_view.m_selection, m_runs[section], role);
-    }
-
-  private:
-    SettingsView& m_view;
-    QStringList m_runs;
-    std::vector<SettingRow> m_rows;
-};
-
-SettingsView::SettingsView(RunsModel& model, RunSelection& selection, QWidget* parent)
-    : QWidget(parent), m_model(model), m_selection(selection) {
+SettingsView::SettingsView(RunsModel& model, RunSelection& selection, QWidget* parent) : QWidget(parent) {
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, kGap, 0, 0);
     column->setSpacing(kGap);
     m_note = muted({}, this);
-    m_rows = new Model(*this);
-    m_table = runColumnsTable(tr("Settings that differ"), this);
-    m_table->setModel(m_rows);
+    m_table = new RunColumns(model, selection, tr("Settings that differ"), this);
     column->addWidget(m_note);
     column->addWidget(m_table, 1);
 }
 
 void SettingsView::show(const QStringList& runs, const std::vector<RunSettings>& settings) {
-    auto rows = differingSettings(settings);
+    const auto rows = differingSettings(settings);
     m_note->setText(
         runs.size() < 2 ? tr("Check two or more runs to see in what they differ.")
         : rows.empty()
             ? tr("The checked runs were asked for the same.")
             : tr("Only what differs. An option that one method alone has is shown where it was set."));
     m_table->setVisible(!rows.empty());
-    m_rows->set(runs, std::move(rows));
-    fitRunColumns(m_table);
+    QStringList names;
+    std::vector<std::vector<RunColumns::Cell>> cells;
+    for (const auto& row : rows) {
+        names << row.name;
+        cells.emplace_back();
+        for (const auto& value : row.values) cells.back().push_back({value, value});
+    }
+    m_table->fill(names, runs, std::move(cells));
 }
 
 namespace {

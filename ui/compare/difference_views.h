@@ -4,6 +4,7 @@
 #include <QWidget>
 
 #include "ui/compare/density_diff.h"
+#include "ui/compare/run_columns.h"
 #include "ui/compare/runs_model.h"
 #include "ui/compare/settings_diff.h"
 
@@ -14,12 +15,6 @@ class QTableView;
 
 namespace tessera::ui {
 
-/// A table with a column a run, none of whose cells is edited; runHeader() is what the columns are called.
-QTableView* runColumnsTable(const QString& name, QWidget* parent);
-QVariant runHeader(const RunsModel& model, const RunSelection& selection, const QString& run, int role);
-/// As wide as what is in the columns, within reason.
-void fitRunColumns(QTableView* table);
-
 /// What the checked runs were asked to do differently, a column a run.
 class SettingsView : public QWidget {
     Q_OBJECT
@@ -29,11 +24,7 @@ class SettingsView : public QWidget {
     void show(const QStringList& runs, const std::vector<RunSettings>& settings);
 
   private:
-    class Model;
-    RunsModel& m_model;
-    RunSelection& m_selection;
-    Model* m_rows;
-    QTableView* m_table;
+    RunColumns* m_table;
     QLabel* m_note;
 };
 

@@ -16,24 +16,11 @@ QString wholePercent(double fraction) {
     return percentText(fraction, std::abs(percent - std::round(percent)) < 1e-6 ? 0 : 1);
 }
 
-QString percentPoints(double difference) {
-    return signedText(difference,
-                      QStringLiteral("%1 points").arg(QString::number(std::abs(difference) * 100, 'f', 1)));
-}
-
 bool isNumber(int column) {
     return column >= RunsModel::Target && column <= RunsModel::Time;
 }
 
 }  // namespace
-
-QString signedText(double value, const QString& absolute) {
-    if (!std::isfinite(value)) return {};
-    return (value > 0   ? QStringLiteral("+")
-            : value < 0 ? QStringLiteral("−")
-                        : QStringLiteral("±")) +
-           absolute;
-}
 
 RunsModel::RunsModel(RunSelection& selection, QObject* parent)
     : QAbstractTableModel(parent), m_selection(selection) {
@@ -154,7 +141,9 @@ QString RunsModel::second(const ComparedRun& run, int column) const {
             return QLocale().toString(QDateTime::fromSecsSinceEpoch(qint64(run.modified)),
                                       QStringLiteral("d MMM yyyy, HH:mm"));
         case Reached:
-            return pinned ? percentPoints(difference.reached) : QString();
+            return pinned && std::isfinite(difference.reached)
+                       ? QStringLiteral("%1 points").arg(pointsText(difference.reached))
+                       : QString();
         case Perplexity:
             return !base && std::isfinite(run.densePerplexity)
                        ? QStringLiteral("dense %1").arg(numberText(run.densePerplexity))

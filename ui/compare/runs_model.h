@@ -79,7 +79,4 @@ class RunsFilter : public QSortFilterProxyModel {
     QStringList m_words;
 };
 
-/// "+12.3", "−0.4", "±0": a difference with its sign.
-QString signedText(double value, const QString& absolute);
-
 }  // namespace tessera::ui

@@ -1,23 +1,15 @@
 #include "ui/compare/tasks_view.h"
 
-#include <QHeaderView>
 #include <QLabel>
-#include <QTableView>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
-#include "ui/compare/difference_views.h"
-#include "ui/compare/runs_table.h"
 #include "ui/widgets/basics.h"
 
 namespace tessera::ui {
 
 namespace {
-
-QString points(double difference) {
-    return signedText(difference, QString::number(std::abs(difference) * 100, 'f', 1));
-}
 
 const TaskAccuracy* taskNamed(const TaskMeasurement& measured, const std::string& name) {
     const auto found = std::find_if(measured.tasks.begin(), measured.tasks.end(),
@@ -27,11 +19,11 @@ const TaskAccuracy* taskNamed(const TaskMeasurement& measured, const std::string
 
 }  // namespace
 
-TaskCell taskCell(const TaskAccuracy& task, bool pinned, const TaskAccuracy* base) {
-    TaskCell cell{percentText(task.pruned), QObject::tr("%1 items.").arg(task.items)};
+RunColumns::Cell taskCell(const TaskAccuracy& task, bool pinned, const TaskAccuracy* base) {
+    RunColumns::Cell cell{percentText(task.pruned), QObject::tr("%1 items.").arg(task.items)};
     if (pinned) {
         if (base && base->items == task.items) {
-            cell.text += QStringLiteral("  (%1)").arg(points(task.pruned - base->pruned));
+            cell.text += QStringLiteral("  (%1)").arg(pointsText(task.pruned - base->pruned));
             cell.toolTip += QObject::tr(" The baseline has %1.").arg(percentText(base->pruned));
         } else {
             cell.toolTip += base ? QObject::tr(" The baseline was asked other items.")
@@ -40,50 +32,16 @@ TaskCell taskCell(const TaskAccuracy& task, bool pinned, const TaskAccuracy* bas
         return cell;
     }
     if (!std::isfinite(task.dense)) return cell;
-    cell.text = QStringLiteral("%1 → %2  (%3)")
-                    .arg(percentText(task.dense), percentText(task.pruned), points(task.pruned - task.dense));
+    cell.text =
+        QStringLiteral("%1 → %2  (%3)")
+            .arg(percentText(task.dense), percentText(task.pruned), pointsText(task.pruned - task.dense));
     if (std::isfinite(task.low) && std::isfinite(task.high))
         cell.toolTip += QObject::tr(" Difference to the dense model, 95 %: %1 to %2 points; %3 won, %4 lost.")
-                            .arg(points(task.low), points(task.high))
+                            .arg(pointsText(task.low), pointsText(task.high))
                             .arg(task.won.size())
                             .arg(task.lost.size());
     return cell;
 }
-
-class TasksView::Model : public QAbstractTableModel {
-  public:
-    explicit Model(TasksView& view) : QAbstractTableModel(&view), m_view(view) {}
-
-    void set(QStringList tasks, QStringList runs, std::vector<std::vector<TaskCell>> cells) {
-        beginResetModel();
-        m_tasks = std::move(tasks);
-        m_runs = std::move(runs);
-        m_cells = std::move(cells);
-        endResetModel();
-    }
-    int rowCount(const QModelIndex& parent) const override {
-        return parent.isValid() ? 0 : int(m_tasks.size());
-    }
-    int columnCount(const QModelIndex& parent) const override {
-        return parent.isValid() ? 0 : int(m_runs.size());
-    }
-    QVariant data(const QModelIndex& index, int role) const override {
-        const auto& cell = m_cells[std::size_t(index.row())][std::size_t(index.column())];
-        if (role == Qt::DisplayRole) return cell.text;
-        if (role == Qt::ToolTipRole) return cell.toolTip;
-        return {};
-    }
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override {
-        if (orientation == Qt::Vertical)
-            return role == Qt::DisplayRole ? QVariant(m_tasks[section]) : QVariant();
-        return runHeader(m_view.m_model, m_view.m_selection, m_runs[section], role);
-    }
-
-  private:
-    TasksView& m_view;
-    QStringList m_tasks, m_runs;
-    std::vector<std::vector<TaskCell>> m_cells;  ///< by task and run
-};
 
 TasksView::TasksView(RunsModel& model, RunSelection& selection, QWidget* parent)
     : QWidget(parent), m_model(model), m_selection(selection) {
@@ -91,9 +49,7 @@ TasksView::TasksView(RunsModel& model, RunSelection& selection, QWidget* parent)
     column->setContentsMargins(0, kGap, 0, 0);
     column->setSpacing(kGap);
     m_note = muted({}, this);
-    m_rows = new Model(*this);
-    m_table = runColumnsTable(tr("Accuracy on tasks"), this);
-    m_table->setModel(m_rows);
+    m_table = new RunColumns(m_model, m_selection, tr("Accuracy on tasks"), this);
     column->addWidget(m_note);
     column->addWidget(m_table, 1);
     connect(&m_selection, &RunSelection::checkedChanged, this, &TasksView::rebuild);
@@ -122,7 +78,7 @@ void TasksView::rebuild() {
     }
     const auto pinned = m_selection.baseline();
     const auto base = m_measured.find(pinned);
-    std::vector<std::vector<TaskCell>> cells;
+    std::vector<std::vector<RunColumns::Cell>> cells;
     for (const auto& task : tasks) {
         cells.emplace_back();
         const auto name = task.toStdString();
@@ -131,7 +87,7 @@ void TasksView::rebuild() {
             cells.back().push_back(
                 own ? taskCell(*own, !pinned.isEmpty(),
                                base == m_measured.end() ? nullptr : taskNamed(base->second, name))
-                    : TaskCell{QStringLiteral("–"), tr("This run was not asked this task.")});
+                    : RunColumns::Cell{QStringLiteral("–"), tr("This run was not asked this task.")});
         }
     }
     QStringList notes;
@@ -145,8 +101,7 @@ void TasksView::rebuild() {
         notes << tr("Not asked: %1.").arg(without.join(QStringLiteral(", ")));
     m_note->setText(notes.join(QLatin1Char(' ')));
     m_table->setVisible(!runs.isEmpty());
-    m_rows->set(std::move(tasks), std::move(runs), std::move(cells));
-    fitRunColumns(m_table);
+    m_table->fill(tasks, runs, std::move(cells));
 }
 
 }  // namespace tessera::ui

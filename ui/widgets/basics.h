@@ -82,6 +82,11 @@ QString durationText(double seconds);
 QString bytesText(double bytes);
 QString countText(double count);
 QString numberText(double value, int significant = 4);
+/// "+12.3", "−0.4", "±0": `absolute`, a value without its sign, with the sign of `value`; empty for what is
+/// not known.
+QString signedText(double value, const QString& absolute);
+/// A difference of shares in points of a hundred, with its sign: "+1.5", "−6.0", "±0.0".
+QString pointsText(double difference);
 
 /// "about 3 to 5 min left"; empty where a bound is not finite.
 QString etaText(double low, double high);

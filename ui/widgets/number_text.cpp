@@ -99,4 +99,17 @@ QString etaText(double low, double high) {
                                      : QObject::tr("about %1 to %2 h left").arg(hours(low), hours(high));
 }
 
+QString signedText(double value, const QString& absolute) {
+    if (!std::isfinite(value)) return {};
+    return (value > 0   ? QStringLiteral("+")
+            : value < 0 ? QStringLiteral("−")
+                        : QStringLiteral("±")) +
+           absolute;
+}
+
+QString pointsText(double difference) {
+    const auto points = QString::number(std::abs(difference) * 100, 'f', 1);
+    return signedText(points == QStringLiteral("0.0") ? 0 : difference, points);
+}
+
 }  // namespace tessera::ui

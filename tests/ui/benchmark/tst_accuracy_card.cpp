@@ -82,11 +82,7 @@ class AccuracyCardTest : public QObject {
 
   private Q_SLOTS:
     void initTestCase() {
-        QSettings::setDefaultFormat(QSettings::IniFormat);
-        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
-                           QString::fromStdString((m_home / "settings").string()));
-        QCoreApplication::setOrganizationName("tessera-test");
-        QCoreApplication::setApplicationName("accuracy-card");
+        test::useOwnSettings(m_home / "settings", "accuracy-card");
         Theme::instance();
     }
     void init() { QSettings().clear(); }

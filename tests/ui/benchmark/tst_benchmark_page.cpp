@@ -69,11 +69,7 @@ class BenchmarkPageTest : public QObject {
 
   private Q_SLOTS:
     void initTestCase() {
-        QSettings::setDefaultFormat(QSettings::IniFormat);
-        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
-                           QString::fromStdString((m_home / "settings").string()));
-        QCoreApplication::setOrganizationName("tessera-test");
-        QCoreApplication::setApplicationName("benchmark-page");
+        test::useOwnSettings(m_home / "settings", "benchmark-page");
         Theme::instance();
     }
     void init() { QSettings().clear(); }

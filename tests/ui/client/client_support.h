@@ -11,6 +11,7 @@
 #include "core/session/run_directory.h"
 #include "support/support.h"
 #include "ui/client/engine_client.h"
+#include "ui/client/own_settings.h"
 #include "ui/client/run_record.h"
 
 namespace tessera::test {

@@ -21,13 +21,7 @@ class LibrariesTest : public QObject {
     }
 
   private Q_SLOTS:
-    void initTestCase() {
-        QSettings::setDefaultFormat(QSettings::IniFormat);
-        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
-                           QString::fromStdString((m_home / "settings").string()));
-        QCoreApplication::setOrganizationName("tessera-test");
-        QCoreApplication::setApplicationName("libraries");
-    }
+    void initTestCase() { test::useOwnSettings(m_home / "settings", "libraries"); }
 
     void runsOfEveryKind() {
         const auto folder = m_home / "kinds";

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "support/support.h"
+#include "ui/client/own_settings.h"
 #include "ui/compare/density_diff.h"
 #include "ui/compare/pareto_front.h"
 #include "ui/compare/pareto_view.h"
@@ -58,13 +59,7 @@ class CompareNumbersTest : public QObject {
     test::Scratch m_scratch;
 
   private Q_SLOTS:
-    void initTestCase() {
-        QSettings::setDefaultFormat(QSettings::IniFormat);
-        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
-                           QString::fromStdString((m_scratch / "settings").string()));
-        QCoreApplication::setOrganizationName("tessera-test");
-        QCoreApplication::setApplicationName("compare-numbers");
-    }
+    void initTestCase() { test::useOwnSettings(m_scratch / "settings", "compare-numbers"); }
 
     void accuracyIsHeldAgainstWhatItCanBe() {
         TaskAccuracy task, base;

@@ -13,6 +13,7 @@
 #include "core/session/run_directory.h"
 #include "support/support.h"
 #include "ui/client/libraries.h"
+#include "ui/client/own_settings.h"
 #include "ui/compare/compare_page.h"
 #include "ui/compare/curves_panel.h"
 #include "ui/compare/difference_views.h"
@@ -109,11 +110,7 @@ class ComparePageTest : public QObject {
   private Q_SLOTS:
     void initTestCase() {
         qputenv("TESSERA_DATA_HOME", (m_scratch / "data").c_str());
-        QSettings::setDefaultFormat(QSettings::IniFormat);
-        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
-                           QString::fromStdString((m_scratch / "settings").string()));
-        QCoreApplication::setOrganizationName("tessera-test");
-        QCoreApplication::setApplicationName("compare-page");
+        test::useOwnSettings(m_scratch / "settings", "compare-page");
         Theme::instance();
     }
     void init() { QSettings().clear(); }
