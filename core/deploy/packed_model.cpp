@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "core/base/error.h"
+#include "core/formats/pruned_weights.h"
 
 namespace tessera {
 
@@ -226,8 +227,8 @@ void PackedMatrix::product(const void* prepared, float* y, kernels::RowRange ran
 std::uint64_t PackedMatrix::readOnly(int part, int parts) const {
     const auto lines = static_cast<std::int64_t>(m_first.size() / kLine), first = lines * part / parts,
                last = lines * (part + 1) / parts;
-    const auto line = static_cast<std::int64_t>(kLine);
-    return kernels::readBytes(m_first.as<std::byte>() + first * line, (last - first) * line, 1);
+    return kernels::readLines(m_first.as<std::byte>() + first * static_cast<std::int64_t>(kLine),
+                              last - first);
 }
 
 WeightValues weightValues(const std::string& text, const std::string& what) {
@@ -288,11 +289,7 @@ PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Pac
     const auto& source = files.tensors();
     PackedModel model;
     model.config = config;
-    if (masks)
-        for (const auto& [name, mask] : masks->masks)
-            if (source.at(name).shape != std::vector<std::int64_t>{mask.rows, mask.cols})
-                throw Error(ErrorCode::InvalidInput, "the mask has another shape than its matrix", name,
-                            {{"use the mask that was made for this model", "", ""}});
+    requireFittingMasks(source, masks);
 
     {
         const auto values = readAll(source, "model.embed_tokens.weight");

@@ -69,7 +69,7 @@ class PackedMatrix {
     /// Makes of x [cols] what the product reads: `prepared` has kernels::inputBytes(cols).
     void prepare(const float* x, void* prepared) const;
     void product(const void* prepared, float* y, kernels::RowRange range) const;
-    /// Reads part `part` of `parts` of the packed weights and nothing else; returns kernels::readBytes' sum.
+    /// Reads part `part` of `parts` of the packed weights and nothing else; returns kernels::readLines' sum.
     std::uint64_t readOnly(int part, int parts) const;
 
   private:

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "core/base/error.h"
-#include "core/formats/export_parts.h"
 #include "core/formats/gguf_model.h"
+#include "core/formats/pruned_weights.h"
 
 namespace tessera {
 

@@ -6,8 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/base/file_io.h"
-#include "core/formats/export_parts.h"
 #include "core/formats/fused_tensors.h"
+#include "core/formats/pruned_weights.h"
 #include "core/formats/safetensors.h"
 
 namespace tessera {

@@ -1,7 +1,5 @@
 #include "kernels/cpu/gemv.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -14,10 +12,6 @@ namespace tessera::kernels {
 namespace {
 
 std::atomic<int> chosenTarget{-1};
-
-int threadsFor(int threads) {
-    return threads > 0 ? threads : omp_get_max_threads();
-}
 
 /// Shares panels out so that every part reads about as many bytes. `bytesBefore(panel)` counts those of
 /// earlier panels.
@@ -130,15 +124,6 @@ void dispatch(const Matrix& matrix, Input x, float* y, RowRange range) {
     reference::gemvPart(matrix, x, y, range);
 }
 
-std::uint64_t readLines(const std::uint8_t* from, std::int64_t lines) {
-#if defined(__x86_64__)
-    if (gemvTarget() == GemvTarget::Avx512) return avx512::readLines(from, lines);
-    if (gemvTarget() == GemvTarget::Avx512Base) return avx512base::readLines(from, lines);
-    if (gemvTarget() == GemvTarget::Avx2) return avx2::readLines(from, lines);
-#endif
-    return scalarReadLines(from, lines);
-}
-
 }  // namespace
 
 void gemvPart(const DensePanels& matrix, const std::uint16_t* x, float* y, RowRange range) {
@@ -156,18 +141,14 @@ void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRan
 void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range) {
     dispatch(matrix, x, y, range);
 }
-std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads) {
+std::uint64_t readLines(const void* data, std::int64_t lines) {
     const auto* from = static_cast<const std::uint8_t*>(data);
-    const std::int64_t lines = bytes / 64;
-    std::uint64_t sum = 0;
-    const int count = threadsFor(threads);
-#pragma omp parallel num_threads(count) reduction(+ : sum)
-    {
-        const auto part = omp_get_thread_num(), parts = omp_get_num_threads();
-        const auto first = lines * part / parts, last = lines * (part + 1) / parts;
-        sum += readLines(from + first * 64, last - first);
-    }
-    return sum;
+#if defined(__x86_64__)
+    if (gemvTarget() == GemvTarget::Avx512) return avx512::readLines(from, lines);
+    if (gemvTarget() == GemvTarget::Avx512Base) return avx512base::readLines(from, lines);
+    if (gemvTarget() == GemvTarget::Avx2) return avx2::readLines(from, lines);
+#endif
+    return scalarReadLines(from, lines);
 }
 
 }  // namespace tessera::kernels

@@ -163,9 +163,9 @@ void gemvPart(const BitmapPanelsQ8& matrix, InputQ8 x, float* y, RowRange range)
 void gemvPart(const TilePanels& matrix, const std::uint16_t* x, float* y, RowRange range);
 void gemvPart(const TilePanelsQ8& matrix, InputQ8 x, float* y, RowRange range);
 
-/// Reads the bytes and nothing else, 64 at a time: what a product's weights cost at least. Returns their sum
-/// as words.
-std::uint64_t readBytes(const void* data, std::int64_t bytes, int threads = 0);
+/// Reads whole lines of 64 bytes and nothing else, on the calling thread: what a product's weights cost at
+/// least. Returns their sum as words.
+std::uint64_t readLines(const void* data, std::int64_t lines);
 
 /// Instruction sets that the products are written for, each a superset of those before it.
 enum class GemvTarget { Scalar, Avx2, Avx512Base, Avx512 };

@@ -1,4 +1,4 @@
-#include "core/formats/export_parts.h"
+#include "core/formats/pruned_weights.h"
 
 #include "core/base/error.h"
 #include "core/base/system_info.h"

@@ -7,7 +7,7 @@
 #include "core/formats/mask_set.h"
 #include "core/formats/tensor_source.h"
 
-// What the exports of a pruned model have in common.
+// What everything that writes or packs a pruned model has in common.
 
 namespace tessera {
 
