@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/deploy/decode.h"
 #include "core/formats/safetensors.h"
+#include "support/support.h"
 
 using namespace tessera;
 
@@ -162,5 +163,4 @@ class TestDecode : public QObject {
 };
 
 QTEST_APPLESS_MAIN(TestDecode)
-#include "support/support.h"
 #include "tst_decode.moc"
