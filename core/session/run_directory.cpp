@@ -95,10 +95,39 @@ void CheckpointWriter::commit() {
 RunDirectory::RunDirectory(fs::path path, ExperimentSpec spec, Json fingerprints)
     : m_path(std::move(path)), m_spec(std::move(spec)), m_fingerprints(std::move(fingerprints)) {}
 
+namespace {
+
+bool isTornSpec(const fs::path& file) {
+    return file.filename().string().starts_with("spec.json.part-") && fs::is_regular_file(file);
+}
+
+/// Whether a folder has nothing in it but what a run leaves that was killed before it had its specification.
+bool neverBegan(const fs::path& path) {
+    std::error_code none;
+    if (!fs::is_directory(path, none)) return false;
+    for (const auto& entry : fs::directory_iterator(path)) {
+        const auto name = entry.path().filename().string();
+        const bool folder = std::find(std::begin(kFolders), std::end(kFolders), name) != std::end(kFolders) &&
+                            entry.is_directory(none) && fs::is_empty(entry.path(), none);
+        if (!folder && !isTornSpec(entry.path()) && !(name == "lock" && entry.is_regular_file(none)))
+            return false;
+    }
+    return true;
+}
+
+void removeTornSpecs(const fs::path& path) {
+    std::vector<fs::path> torn;
+    for (const auto& entry : fs::directory_iterator(path))
+        if (isTornSpec(entry.path())) torn.push_back(entry.path());
+    for (const auto& file : torn) fs::remove(file);
+}
+
+}  // namespace
+
 RunDirectory RunDirectory::create(const fs::path& path, const ExperimentSpec& spec,
                                   const Json& fingerprints) {
     std::error_code none;
-    if (fs::exists(path) && (!fs::is_directory(path) || !fs::is_empty(path, none)))
+    if (fs::exists(path) && !neverBegan(path))
         throw Error(ErrorCode::InvalidInput, "there is something here already", path.string(),
                     {{"name another folder with --out, or go on with 'tessera-cli resume'", "out", ""}});
     const bool existed = fs::exists(path);
@@ -106,6 +135,8 @@ RunDirectory RunDirectory::create(const fs::path& path, const ExperimentSpec& sp
         for (const char* folder : kFolders) makeFolders(path / folder);
         RunDirectory run(fs::absolute(path), spec, fingerprints);
         run.m_lock = std::make_unique<RunLock>(run.m_path);
+        // Whoever was writing one had the lock, and is gone.
+        removeTornSpecs(run.m_path);
         auto json = spec.toJson();
         json["format"] = kRunFormat;
         json["tessera"] = TESSERA_VERSION;

@@ -60,7 +60,7 @@ struct Checkpoint {
 class RunDirectory {
   public:
     /// Makes the folder with its spec.json and owns it. Throws Error{InvalidInput} where something is there
-    /// already.
+    /// already; what a run left that was killed before it had its spec.json is nothing.
     static RunDirectory create(const std::filesystem::path& path, const ExperimentSpec& spec,
                                const Json& fingerprints);
     /// Opens for reading. Throws Error{NotFound, UnsupportedVersion, Corrupt}.

@@ -120,6 +120,34 @@ class TestSession : public QObject {
         QCOMPARE(readEvents(path, &from).size(), std::size_t(1));
     }
 
+    /// Killed between its folder and its specification, a run has left nothing that it could go on with, and
+    /// nothing that is in the way of the next one.
+    void killedBeforeItsSpecification() {
+        const auto path = m_scratch / "never";
+        const auto torn = path / "spec.json.part-4242";
+        for (int state = 0; state < 4; ++state) {
+            std::filesystem::remove_all(path);
+            std::filesystem::create_directories(path / "checkpoints");
+            if (state >= 1)
+                for (const char* folder : {"maps", "snapshots"})
+                    std::filesystem::create_directories(path / folder);
+            if (state >= 2) std::ofstream(path / "lock") << "{\"pid\":4242}\n";
+            if (state >= 3) std::ofstream(torn) << "{\"mod";
+            QVERIFY(!RunDirectory::isRun(path));
+            const auto run = RunDirectory::create(path, spec(), {});
+            QCOMPARE(run.status(), std::string("running"));
+            QVERIFY(RunDirectory::isRun(path) && !std::filesystem::exists(torn));
+        }
+        // Anything else is somebody's.
+        for (const char* file : {"notes.txt", "maps/step-1.bin"}) {
+            std::filesystem::remove_all(path);
+            std::filesystem::create_directories(path / "maps");
+            std::ofstream(path / file) << "x";
+            EXPECT_ERROR(RunDirectory::create(path, spec(), {}), InvalidInput, "something here already");
+            QVERIFY(std::filesystem::exists(path / file));
+        }
+    }
+
     void runDirectories() {
         const auto path = m_scratch / "run";
         {
