@@ -69,6 +69,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     setWindowIcon(QIcon(QStringLiteral(":/icons/tessera.svg")));
     setAcceptDrops(true);
     setMinimumSize(kLeastSize);
+    Theme::instance().leaveToItsParts(this);
     makeActions();
     makeLayout();
     makeMenus();
@@ -129,6 +130,9 @@ void MainWindow::makeLayout() {
     row->addWidget(rail);
     row->addLayout(column, 1);
     setCentralWidget(central);
+    for (QWidget* part : {static_cast<QWidget*>(menuBar()), static_cast<QWidget*>(statusBar()),
+                          static_cast<QWidget*>(rail), m_bannerBox})
+        Theme::instance().dress(part);
 
     statusBar()->setSizeGripEnabled(false);
     statusBar()->addPermanentWidget(new RunStrip(*m_workspace, statusBar()), 1);
@@ -139,6 +143,7 @@ Page* MainWindow::ensurePage(PageId id) {
     if (!page) {
         page = makePage(id, *m_workspace, nullptr);
         m_frames[std::size_t(id)] = new PageFrame(page, m_stack);
+        Theme::instance().dress(m_frames[std::size_t(id)]);
         m_stack->addWidget(m_frames[std::size_t(id)]);
         adoptActions();
     }

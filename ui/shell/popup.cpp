@@ -17,6 +17,7 @@ Popup::Popup(QWidget* window)
     setAttribute(Qt::WA_DeleteOnClose);
     setProperty("overlay", true);
     m_panel->setObjectName(QStringLiteral("popup"));
+    Theme::instance().dress(this);
     window->installEventFilter(this);
     hide();
 }

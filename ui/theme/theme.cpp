@@ -7,6 +7,7 @@
 #include <QProxyStyle>
 #include <QStyleFactory>
 #include <QStyleHints>
+#include <QWidget>
 #include <QWindow>
 
 #include "ui/theme/desktop_scheme.h"
@@ -126,9 +127,42 @@ void Theme::apply() {
     // Palette and sheet send events through our own filter.
     m_applying = true;
     QApplication::setPalette(paletteOf(m_tokens));
-    qApp->setStyleSheet(styleSheet(m_tokens));
+    m_sheet = styleSheet(m_tokens);
+    for (QWidget* widget : QApplication::allWidgets())
+        if (m_parts.contains(widget) && widget->isVisible()) bringUpToDate(widget);
     m_applying = false;
     Q_EMIT changed();
+}
+
+void Theme::leaveToItsParts(QWidget* window) {
+    m_leftToParts.insert(window);
+    connect(window, &QObject::destroyed, this, [this](QObject* gone) { m_leftToParts.remove(gone); });
+}
+
+void Theme::dress(QWidget* part) {
+    m_parts.insert(part);
+    connect(part, &QObject::destroyed, this, [this](QObject* gone) { m_parts.remove(gone); });
+    bringUpToDate(part);
+}
+
+bool Theme::isDressed(const QWidget* widget) const {
+    for (; widget; widget = widget->parentWidget())
+        if (m_parts.contains(widget)) return true;
+    return false;
+}
+
+void Theme::bringUpToDate(QWidget* part) const {
+    if (part->styleSheet() != m_sheet) part->setStyleSheet(m_sheet);
+}
+
+void Theme::beforeShown(QObject* watched, const QEvent& event) {
+    if (!watched->isWidgetType()) return;
+    auto* widget = static_cast<QWidget*>(watched);
+    if (event.type() == QEvent::Show) {
+        if (m_parts.contains(watched)) bringUpToDate(widget);
+    } else if (widget->isWindow() && !m_leftToParts.contains(watched) && !isDressed(widget)) {
+        dress(widget);
+    }
 }
 
 bool Theme::systemIsDark() const {
@@ -145,6 +179,7 @@ void Theme::followSystem() {
 }
 
 bool Theme::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::Show || event->type() == QEvent::Polish) beforeShown(watched, *event);
     // ApplicationPaletteChange comes while no palette of ours is set; once one is, Qt reports a change of the
     // desktop's theme to the windows only.
     const bool palette = event->type() == QEvent::ApplicationPaletteChange && watched == qApp;

@@ -2,7 +2,11 @@
 
 #include <QColor>
 #include <QObject>
+#include <QSet>
+#include <QString>
 #include <array>
+
+class QWidget;
 
 namespace tessera::ui {
 
@@ -36,6 +40,14 @@ class Theme : public QObject {
     void setMode(ThemeMode mode);
     const ThemeTokens& tokens() const { return m_tokens; }
 
+    /// Gives a part of a window the style sheet, and each later one: at once while the part is shown, else
+    /// when it comes to be shown. Giving it to the whole application at once would hold the window for as
+    /// long as all its pages take, of which one is seen.
+    void dress(QWidget* part);
+    /// A window whose parts are dressed one by one. Every other window is dressed as a whole when it is first
+    /// shown, unless it belongs to a part that is.
+    void leaveToItsParts(QWidget* window);
+
     /// The application's theme. There is exactly one, made before the first widget (on the first call where
     /// nobody made it).
     static Theme& instance();
@@ -50,10 +62,15 @@ class Theme : public QObject {
     void apply();
     void followSystem();
     bool systemIsDark() const;
+    bool isDressed(const QWidget* widget) const;
+    void bringUpToDate(QWidget* part) const;
+    void beforeShown(QObject* watched, const QEvent& event);
 
     DesktopScheme* m_desktop;
     ThemeMode m_mode = ThemeMode::System;
     ThemeTokens m_tokens;
+    QString m_sheet;
+    QSet<const QObject*> m_parts, m_leftToParts;
     bool m_systemDark = false, m_applied = false, m_applying = false, m_asked = false;
 };
 

@@ -4,6 +4,7 @@
 #include <QDirIterator>
 #include <QImage>
 #include <QLabel>
+#include <QMenu>
 #include <QPainter>
 #include <QRegularExpression>
 #include <QSignalSpy>
@@ -128,13 +129,50 @@ class TestTheme : public QObject {
         QCOMPARE(changed.count(), 1);
         QVERIFY(theme.tokens().dark);
         QCOMPARE(QApplication::palette().color(QPalette::Window), darkTokens().window);
-        QVERIFY(qApp->styleSheet().contains(darkTokens().raised.name()));
         theme.setMode(ThemeMode::Dark);
         QCOMPARE(changed.count(), 1);
         theme.setMode(ThemeMode::Light);
         QCOMPARE(changed.count(), 2);
         QCOMPARE(QApplication::palette().color(QPalette::Window), lightTokens().window);
-        QVERIFY(!qApp->styleSheet().contains(darkTokens().raised.name()));
+    }
+
+    void shownPartsChangeAtOnceAndHiddenOnesWhenShown() {
+        Theme& theme = Theme::instance();
+        theme.setMode(ThemeMode::Light);
+        const auto dark = [](const QWidget& part) {
+            return part.styleSheet().contains(darkTokens().raised.name());
+        };
+        QWidget window;
+        theme.leaveToItsParts(&window);
+        auto* shown = new QWidget(&window);
+        auto* hidden = new QWidget(&window);
+        theme.dress(shown);
+        theme.dress(hidden);
+        hidden->hide();
+        window.show();
+        QVERIFY(window.styleSheet().isEmpty());
+        theme.setMode(ThemeMode::Dark);
+        QVERIFY(dark(*shown));
+        QVERIFY(!dark(*hidden));
+        hidden->show();
+        QVERIFY(dark(*hidden));
+        theme.setMode(ThemeMode::Light);
+        QVERIFY(!dark(*shown) && !dark(*hidden));
+        delete hidden;
+        theme.setMode(ThemeMode::Dark);
+        QVERIFY(dark(*shown));
+    }
+
+    void otherWindowsAreDressedAsAWhole() {
+        Theme& theme = Theme::instance();
+        QWidget window;
+        auto* inside = new QMenu(&window);
+        window.show();
+        QVERIFY(!window.styleSheet().isEmpty());
+        inside->ensurePolished();
+        QVERIFY2(inside->styleSheet().isEmpty(), "what belongs to a dressed window has its sheet already");
+        theme.setMode(theme.tokens().dark ? ThemeMode::Light : ThemeMode::Dark);
+        QCOMPARE(window.styleSheet(), styleSheet(theme.tokens()));
     }
 
     void styleSheetIsSmallAndWhole() {

@@ -1,0 +1,68 @@
+// What a change of theme costs the window's thread once every page is made: prints figures, asserts nothing.
+#include <time.h>
+#include <QApplication>
+#include <QSettings>
+#include <QTest>
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "ui/client/client_support.h"
+#include "ui/shell/main_window.h"
+#include "ui/shell/sample_run.h"
+#include "ui/theme/theme.h"
+#include "ui/workspace/workspace.h"
+
+using namespace tessera;
+using namespace tessera::ui;
+
+namespace {
+
+double threadMilliseconds() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return double(now.tv_sec) * 1e3 + double(now.tv_nsec) / 1e6;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    QApplication application(argc, argv);
+    const test::Home home;
+    QSettings::setPath(QSettings::IniFormat, QSettings::UserScope,
+                       QString::fromStdString((home / "settings").string()));
+    WindowOptions options;
+    options.runs = home.runs();
+    options.size = QSize(1280, 800);
+    options.theme = ThemeMode::Light;
+    options.safeMode = true;
+    test::writeSampleRun(home.runs() / "finished-run", test::SampleEnd::Finished);
+    options.open = home.runs() / "finished-run";
+    MainWindow window(options);
+    window.show();
+    for (int i = 0; i < kPages; ++i) {
+        window.showPage(PageId(i));
+        QTest::qWait(700);
+    }
+    std::printf("%lld widgets\n", static_cast<long long>(QApplication::allWidgets().size()));
+    for (int page = 0; page < kPages; ++page) {
+        window.showPage(PageId(page));
+        QTest::qWait(300);
+        std::vector<double> all, drawn;
+        for (int turn = 0; turn < 6; ++turn) {
+            const double from = threadMilliseconds();
+            Theme::instance().setMode(turn % 2 == 0 ? ThemeMode::Dark : ThemeMode::Light);
+            all.push_back(threadMilliseconds() - from);
+            // The slice after it: what was posted, and the drawing.
+            QApplication::processEvents();
+            drawn.push_back(threadMilliseconds() - from - all.back());
+            QTest::qWait(300);
+        }
+        std::sort(all.begin(), all.end());
+        std::sort(drawn.begin(), drawn.end());
+        std::printf("%-12s switch %7.1f ms (worst %7.1f), drawing after it %7.1f ms (worst %7.1f)\n",
+                    qPrintable(pageName(PageId(page))), all[3], all.back(), drawn[3], drawn.back());
+        std::fflush(stdout);
+    }
+}
