@@ -327,7 +327,7 @@ const std::map<std::string, std::vector<RecipeValue>>& recipes() {
         // methods.md 8.5. LEAP's lower desk rate was measured on gates of single weights; a tile's gathers
         // thousands of gradients.
         {"patch-tile",
-         {{"lr", "2e-3", "1e-4"},
+         {{"lr", "8e-3", "1e-4"},
           {"kappa_start", nullptr, "100"},
           {"kappa_end", nullptr, "500"},
           {"tau_start", nullptr, "2"},

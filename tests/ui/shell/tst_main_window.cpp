@@ -149,6 +149,47 @@ class TestMainWindow : public QObject {
         QCOMPARE(corner(), Theme::instance().tokens().surface);
     }
 
+    // Pages that were hidden at the switch are restyled later: they must look as if made in the new theme.
+    void pagesHiddenAtASwitchLookAsIfMadeInTheNewTheme() {
+        test::writeSampleRun(m_home->runs() / "finished-run", test::SampleEnd::Finished);
+        const auto pictures = [this](bool switched) {
+            WindowOptions options;
+            options.theme = switched ? ThemeMode::Light : ThemeMode::Dark;
+            options.open = m_home->runs() / "finished-run";
+            options.safeMode = true;
+            auto window = make(options);
+            const auto look = [&window](PageId page) {
+                window->showPage(page);
+                [&window] { QTRY_VERIFY_WITH_TIMEOUT(window->pageWidget()->settled(), 60000); }();
+                QTest::qWait(250);
+                if (QWidget* focus = QApplication::focusWidget()) focus->clearFocus();
+                return window->grab().toImage();
+            };
+            for (int i = 0; i < kPages; ++i) look(PageId(i));
+            look(PageId::Home);
+            QTest::keyClick(window.get(), Qt::Key_D, Qt::ControlModifier | Qt::ShiftModifier);
+            std::vector<QImage> all;
+            for (int i = 0; i < kPages; ++i) all.push_back(look(PageId(i)));
+            return all;
+        };
+        const auto fresh = pictures(false), switched = pictures(true);
+        for (int i = 0; i < kPages; ++i) {
+            QCOMPARE(switched[std::size_t(i)].size(), fresh[std::size_t(i)].size());
+            // In the mean of small squares: times, free memory and ticks may differ by thin strokes, a field
+            // that stayed light differs by nearly all.
+            const QSize coarse = fresh[std::size_t(i)].size() / 10;
+            const QImage a =
+                fresh[std::size_t(i)].scaled(coarse, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+            const QImage b =
+                switched[std::size_t(i)].scaled(coarse, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+            int worst = 0;
+            for (int y = 0; y < coarse.height(); ++y)
+                for (int x = 0; x < coarse.width(); ++x)
+                    worst = std::max(worst, std::abs(qGray(a.pixel(x, y)) - qGray(b.pixel(x, y))));
+            QVERIFY2(worst < 80, qPrintable(QStringLiteral("%1: %2").arg(pageName(PageId(i))).arg(worst)));
+        }
+    }
+
     void statesOfRunsAreSaidInTheStatusBar_data() {
         QTest::addColumn<int>("end");
         QTest::addColumn<QString>("text");
