@@ -17,6 +17,29 @@ const TaskAccuracy* taskNamed(const TaskMeasurement& measured, const std::string
     return found == measured.tasks.end() ? nullptr : &*found;
 }
 
+bool sameQuestions(const TaskMeasurement& a, const TaskMeasurement& b) {
+    return a.tasks.size() == b.tasks.size() &&
+           std::all_of(a.tasks.begin(), a.tasks.end(), [&b](const TaskAccuracy& task) {
+               const auto* other = taskNamed(b, task.name);
+               return other && other->items == task.items;
+           });
+}
+
+TaskAccuracy meanOf(const TaskMeasurement& measured) {
+    TaskAccuracy mean;
+    mean.pruned = measured.pruned;
+    mean.dense = measured.dense;
+    mean.difference = measured.difference;
+    mean.low = measured.low;
+    mean.high = measured.high;
+    for (const auto& task : measured.tasks) {
+        mean.items += task.items;
+        mean.won.insert(mean.won.end(), task.won.begin(), task.won.end());
+        mean.lost.insert(mean.lost.end(), task.lost.begin(), task.lost.end());
+    }
+    return mean;
+}
+
 }  // namespace
 
 RunColumns::Cell taskCell(const TaskAccuracy& task, bool pinned, const TaskAccuracy* base) {
@@ -40,6 +63,14 @@ RunColumns::Cell taskCell(const TaskAccuracy& task, bool pinned, const TaskAccur
                             .arg(pointsText(task.low), pointsText(task.high))
                             .arg(task.won.size())
                             .arg(task.lost.size());
+    return cell;
+}
+
+RunColumns::Cell meanCell(const TaskMeasurement& own, bool pinned, const TaskMeasurement* base) {
+    // A mean over other questions is another figure: no items in common with ours.
+    const TaskAccuracy baseMean = base && sameQuestions(own, *base) ? meanOf(*base) : TaskAccuracy{};
+    RunColumns::Cell cell = taskCell(meanOf(own), pinned, base ? &baseMean : nullptr);
+    cell.toolTip.prepend(QObject::tr("Over %1 tasks. ").arg(own.tasks.size()));
     return cell;
 }
 
@@ -89,6 +120,13 @@ void TasksView::rebuild() {
                                base == m_measured.end() ? nullptr : taskNamed(base->second, name))
                     : RunColumns::Cell{QStringLiteral("–"), tr("This run was not asked this task.")});
         }
+    }
+    if (tasks.size() > 1) {
+        tasks << tr("Mean");
+        cells.emplace_back();
+        for (const auto& id : runs)
+            cells.back().push_back(meanCell(m_measured[id], !pinned.isEmpty(),
+                                            base == m_measured.end() ? nullptr : &base->second));
     }
     QStringList notes;
     if (runs.isEmpty())

@@ -81,6 +81,34 @@ class CompareNumbersTest : public QObject {
         task.dense = task.low = task.high = TaskAccuracy::kNone;
         QCOMPARE(taskCell(task, false, nullptr).text, QString("59.0 %"));
     }
+
+    void meansAreHeldAgainstMeansOfTheSameQuestions() {
+        const auto measured = [](std::int64_t items, double pruned) {
+            TaskMeasurement all;
+            for (const char* name : {"piqa", "arc_easy"}) {
+                TaskAccuracy task;
+                task.name = name;
+                task.items = items;
+                task.won = {1};
+                task.lost = {2, 3};
+                all.tasks.push_back(task);
+            }
+            all.pruned = pruned;
+            all.dense = 0.5;
+            all.low = -0.12;
+            all.high = -0.08;
+            return all;
+        };
+        const auto own = measured(100, 0.4), base = measured(100, 0.37), other = measured(50, 0.37);
+        QCOMPARE(meanCell(own, false, nullptr).text, QString("50.0 % → 40.0 %  (−10.0)"));
+        QVERIFY(meanCell(own, false, nullptr).toolTip.startsWith("Over 2 tasks. 200 items."));
+        QVERIFY(meanCell(own, false, nullptr).toolTip.contains("2 won, 4 lost"));
+        QCOMPARE(meanCell(own, true, &base).text, QString("40.0 %  (+3.0)"));
+        QCOMPARE(meanCell(own, true, &other).text, QString("40.0 %"));
+        auto renamed = base;
+        renamed.tasks[1].name = "winogrande";
+        QCOMPARE(meanCell(own, true, &renamed).text, QString("40.0 %"));
+    }
     void init() { QSettings().clear(); }
 
     void numbersComeOutOfTheFiles() {
