@@ -75,24 +75,36 @@ struct Timed {
     std::vector<double> read, dense, sparse;
 };
 
+using Matrices = std::vector<const PackedMatrix*>;
+
+double byteLimit(const Matrices& dense, const Matrices& sparse) {
+    double denseBytes = 0, sparseBytes = 0;
+    for (const auto* matrix : dense) denseBytes += static_cast<double>(matrix->bytes());
+    for (const auto* matrix : sparse) sparseBytes += static_cast<double>(matrix->bytes());
+    return denseBytes / sparseBytes;
+}
+
+/// A vector of `cols` as a product takes it.
+AlignedBytes preparedInput(const PackedMatrix& matrix) {
+    std::vector<float> x(static_cast<std::size_t>(matrix.cols()));
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>((i * 7 % 13)) * 0.125f - 0.75f;
+    AlignedBytes input(kernels::inputBytes(matrix.cols()));
+    matrix.prepare(x.data(), input.as<std::byte>());
+    return input;
+}
+
 /// One pass over copies of a shape: a plain read, the dense product, the sparse one, in turn.
 class ShapeBench {
   public:
-    ShapeBench(std::vector<const PackedMatrix*> dense, std::vector<const PackedMatrix*> sparse)
-        : m_dense(std::move(dense)), m_sparse(std::move(sparse)) {
-        const auto cols = m_dense.front()->cols();
-        std::vector<float> x(static_cast<std::size_t>(cols));
-        for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>((i * 7 % 13)) * 0.125f - 0.75f;
-        m_denseInput = AlignedBytes(kernels::inputBytes(cols));
-        m_sparseInput = AlignedBytes(kernels::inputBytes(cols));
-        m_dense.front()->prepare(x.data(), m_denseInput.as<std::byte>());
-        m_sparse.front()->prepare(x.data(), m_sparseInput.as<std::byte>());
-    }
+    ShapeBench(Matrices dense, Matrices sparse)
+        : m_dense(std::move(dense)),
+          m_sparse(std::move(sparse)),
+          m_denseInput(preparedInput(*m_dense.front())),
+          m_sparseInput(preparedInput(*m_sparse.front())) {}
     /// Each timing comes behind one over other bytes, so that none finds its own in the cache: what is held
     /// against each other began alike.
     void pass(int threads, Timed& timed) {
-        const auto products = [&](const std::vector<const PackedMatrix*>& matrices,
-                                  const AlignedBytes& input) {
+        const auto products = [&](const Matrices& matrices, const AlignedBytes& input) {
             return perProduct(matrices, threads, [&](const PackedMatrix& matrix, int part, int parts) {
                 auto& y = m_y[static_cast<std::size_t>(part)];
                 y.resize(static_cast<std::size_t>(matrix.rows()));
@@ -108,26 +120,20 @@ class ShapeBench {
             [](const PackedMatrix& matrix, int part, int parts) { matrix.readOnly(part, parts); }));
     }
     std::string label() const { return kernelLabel(m_sparse); }
-    double limit() const {
-        double dense = 0, sparse = 0;
-        for (const auto* matrix : m_dense) dense += static_cast<double>(matrix->bytes());
-        for (const auto* matrix : m_sparse) sparse += static_cast<double>(matrix->bytes());
-        return dense / sparse;
-    }
+    double limit() const { return byteLimit(m_dense, m_sparse); }
 
   private:
     /// Microseconds of one product. The threads go through all matrices in one region, as they do in
     /// decoding: starting them costs as much as a small product.
     template <typename Part>
-    static double perProduct(const std::vector<const PackedMatrix*>& matrices, int threads,
-                             const Part& part) {
+    static double perProduct(const Matrices& matrices, int threads, const Part& part) {
         Stopwatch watch;
 #pragma omp parallel num_threads(threads)
         for (const auto* matrix : matrices) part(*matrix, omp_get_thread_num(), omp_get_num_threads());
         return watch.seconds() * 1e6 / static_cast<double>(matrices.size());
     }
 
-    std::vector<const PackedMatrix*> m_dense, m_sparse;
+    Matrices m_dense, m_sparse;
     AlignedBytes m_denseInput, m_sparseInput;
     std::vector<std::vector<float>> m_y;  ///< by thread
 };
@@ -208,8 +214,8 @@ Case kernelCase(std::size_t index, std::int64_t rows, std::int64_t cols) {
     return {tileMask(rows, cols, side, form == std::size(kBitmapSparsity) ? 0.0 : 0.1, 11), values};
 }
 
-std::vector<const PackedMatrix*> pointersTo(const std::vector<PackedMatrix>& matrices) {
-    std::vector<const PackedMatrix*> pointers;
+Matrices pointersTo(const std::vector<PackedMatrix>& matrices) {
+    Matrices pointers;
     for (const auto& matrix : matrices) pointers.push_back(&matrix);
     return pointers;
 }
@@ -298,49 +304,131 @@ Json matrixTable(const PackedModel& dense, const PackedModel& sparse) {
     return table;
 }
 
+/// The products of one token in the order in which decoding meets them, so that each finds its weights where
+/// decoding finds them: in memory, unless the whole model lies in the cache.
+class TokenBench {
+  public:
+    struct Shape {
+        std::int64_t rows, cols;
+        Matrices dense, sparse;
+    };
+
+    TokenBench(const PackedModel& dense, const PackedModel& sparse) {
+        const auto denseParts = dense.parts(), sparseParts = sparse.parts();
+        for (std::size_t i = 0; i < sparseParts.size(); ++i) {
+            const auto *a = denseParts[i].matrix, *b = sparseParts[i].matrix;
+            m_products.push_back({shapeOf(*a, *b, sparseParts[i].block >= 0), a, b});
+            for (const auto* matrix : {a, b}) {
+                auto& input = m_inputs[{matrix->cols(), matrix->values()}];
+                if (!input) input = preparedInput(*matrix);
+            }
+        }
+    }
+    /// The matrices of the blocks, by shape and form.
+    const std::vector<Shape>& shapes() const { return m_shapes; }
+    /// Adds one time to each of `timed`, in the order of shapes().
+    void pass(int threads, std::vector<Timed>& timed) {
+        m_y.resize(std::max(m_y.size(), static_cast<std::size_t>(threads)));
+        const auto product = [this](const PackedMatrix& matrix, int part, int parts) {
+            auto& y = m_y[static_cast<std::size_t>(part)];
+            if (y.size() < static_cast<std::size_t>(matrix.rows()))
+                y.resize(static_cast<std::size_t>(matrix.rows()));
+            matrix.product(m_inputs.at({matrix.cols(), matrix.values()})->as<std::byte>(), y.data(),
+                           matrix.part(part, parts));
+        };
+        const auto read = [](const PackedMatrix& matrix, int part, int parts) {
+            matrix.readOnly(part, parts);
+        };
+        const auto reads = perProduct(threads, &Product::dense, read);
+        const auto dense = perProduct(threads, &Product::dense, product);
+        const auto sparse = perProduct(threads, &Product::sparse, product);
+        for (std::size_t s = 0; s < timed.size(); ++s) {
+            timed[s].read.push_back(reads[s]);
+            timed[s].dense.push_back(dense[s]);
+            timed[s].sparse.push_back(sparse[s]);
+        }
+    }
+
+  private:
+    static constexpr std::size_t kOutside = SIZE_MAX;  ///< of no block: run through, not reported
+    struct Product {
+        std::size_t shape;
+        const PackedMatrix *dense, *sparse;
+    };
+
+    std::size_t shapeOf(const PackedMatrix& dense, const PackedMatrix& sparse, bool inBlock) {
+        if (!inBlock) return kOutside;
+        auto shape = std::find_if(m_shapes.begin(), m_shapes.end(), [&](const Shape& other) {
+            const auto& first = *other.sparse.front();
+            return other.rows == sparse.rows() && other.cols == sparse.cols() &&
+                   first.form() == sparse.form() && first.values() == sparse.values();
+        });
+        if (shape == m_shapes.end())
+            shape = m_shapes.insert(m_shapes.end(), {sparse.rows(), sparse.cols(), {}, {}});
+        shape->dense.push_back(&dense);
+        shape->sparse.push_back(&sparse);
+        return static_cast<std::size_t>(shape - m_shapes.begin());
+    }
+
+    /// Microseconds of one product of each shape, the mean of the threads: none waits for another.
+    template <typename Part>
+    std::vector<double> perProduct(int threads, const PackedMatrix* Product::*side, const Part& part) {
+        std::vector<std::vector<double>> spent(static_cast<std::size_t>(threads),
+                                               std::vector<double>(m_shapes.size()));
+        int used = threads;
+#pragma omp parallel num_threads(threads)
+        {
+            const int thread = omp_get_thread_num();
+#pragma omp single
+            used = omp_get_num_threads();
+            auto& mine = spent[static_cast<std::size_t>(thread)];
+            for (const auto& product : m_products) {
+                const Stopwatch watch;
+                part(*(product.*side), thread, used);
+                if (product.shape != kOutside) mine[product.shape] += watch.seconds();
+            }
+        }
+        std::vector<double> us(m_shapes.size());
+        for (std::size_t s = 0; s < us.size(); ++s) {
+            for (const auto& mine : spent) us[s] += mine[s] * 1e6;
+            us[s] /= static_cast<double>(used) * static_cast<double>(m_shapes[s].dense.size());
+        }
+        return us;
+    }
+
+    std::vector<Shape> m_shapes;
+    std::vector<Product> m_products;
+    std::map<std::pair<std::int64_t, WeightValues>, std::optional<AlignedBytes>> m_inputs;
+    std::vector<std::vector<float>> m_y;  ///< by thread
+};
+
 }  // namespace
 
 Json benchModel(const PackedModel& dense, const PackedModel& sparse, const BenchRequest& request) {
-    // The matrices of the blocks, by shape and kernel.
-    struct Shape {
-        std::int64_t rows, cols;
-        std::vector<const PackedMatrix*> dense, sparse;
-    };
-    std::vector<Shape> shapes;
-    const auto denseParts = dense.parts(), sparseParts = sparse.parts();
-    for (std::size_t i = 0; i < sparseParts.size(); ++i) {
-        if (sparseParts[i].block < 0) continue;
-        const auto *a = denseParts[i].matrix, *b = sparseParts[i].matrix;
-        auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const Shape& other) {
-            return other.rows == b->rows() && other.cols == b->cols() &&
-                   other.sparse.front()->form() == b->form() && other.sparse.front()->values() == b->values();
-        });
-        if (shape == shapes.end()) shape = shapes.insert(shapes.end(), {b->rows(), b->cols(), {}, {}});
-        shape->dense.push_back(a);
-        shape->sparse.push_back(b);
-    }
-
     Json rows = Json::array(), ends = Json::array();
-    std::vector<ShapeBench> benches;
-    for (const auto& shape : shapes) benches.emplace_back(shape.dense, shape.sparse);
+    TokenBench bench(dense, sparse);
+    const auto& shapes = bench.shapes();
     const auto passes = static_cast<std::size_t>(request.repeats) + 1;
-    Course course(request, threadCounts(request).size() * passes * (shapes.size() + 1));
+    Course course(request, threadCounts(request).size() * passes * 2);
     for (const int threads : threadCounts(request)) {
-        // All shapes in turn, so that each finds the caches full of others.
         std::vector<Timed> timed(shapes.size());
-        for (int i = 0; i <= request.repeats; ++i)
-            for (std::size_t s = 0; s < shapes.size(); ++s) {
-                course.next(shapeText(shapes[s].rows, shapes[s].cols));
-                Timed warm;
-                benches[s].pass(threads, i == 0 ? warm : timed[s]);
+        for (int i = 0; i <= request.repeats; ++i) {
+            course.next(i == 0 ? "the products of a token, warming up" : "the products of a token");
+            if (i == 0) {
+                auto warm = timed;
+                bench.pass(threads, warm);
+            } else {
+                bench.pass(threads, timed);
             }
+        }
         for (std::size_t s = 0; s < shapes.size(); ++s) {
-            const double torchUs =
-                request.torchLinear ? request.torchLinear(shapes[s].rows, shapes[s].cols, threads) : 0;
-            rows.push_back(denseRow(shapes[s].rows, shapes[s].cols, threads,
-                                    pairedRatio(timed[s].read, timed[s].dense), torchUs));
-            rows.push_back(row(benches[s].label(), shapes[s].rows, shapes[s].cols, threads,
-                               pairedRatio(timed[s].dense, timed[s].sparse), torchUs, benches[s].limit()));
+            const auto& [height, width, denseOnes, sparseOnes] = shapes[s];
+            const double torchUs = request.torchLinear ? request.torchLinear(height, width, threads) : 0;
+            rows.push_back(
+                denseRow(height, width, threads, pairedRatio(timed[s].read, timed[s].dense), torchUs));
+            rows.push_back(row(kernelLabel(sparseOnes), height, width, threads,
+                               pairedRatio(timed[s].dense, timed[s].sparse), torchUs,
+                               byteLimit(denseOnes, sparseOnes)));
         }
         DecodeSession denseSession(dense, threads), sparseSession(sparse, threads);
         std::vector<double> denseUs, sparseUs;

@@ -36,7 +36,8 @@ struct BenchRequest {
 Json benchKernels(const BenchRequest& request);
 
 /// A model under its masks, its own shapes and end to end; `dense` and `sparse` are the same masked weights
-/// in two packings. `matrices` of the document tells what each matrix of `sparse` is stored as.
+/// in two packings. Shapes are timed in passes over all products of a token, in the order of decoding.
+/// `matrices` of the document tells what each matrix of `sparse` is stored as.
 Json benchModel(const PackedModel& dense, const PackedModel& sparse, const BenchRequest& request);
 
 }  // namespace tessera
