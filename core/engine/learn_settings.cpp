@@ -51,6 +51,7 @@ TrainerSettings trainerSettings(const ExperimentSpec& spec, const ModelConfig& c
     s.weightCurve = curveFromName(set.text("weight_schedule"));
     s.weightReward = spec.method == "maskllm" ? WeightReward::SquaredNorm : WeightReward::NormShare;
     s.loss = {set.real("ce_weight"), set.real("kl_weight")};
+    s.activationCheckpointing = set.boolean("activation_checkpointing");
     // Patterns all keep as much: with them alone there is no density to hold.
     if (!set.has("target_scope")) {
         s.centring = false;

@@ -121,13 +121,22 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         const double logits = logitsPerWeight(spec);
         const double gates =
             logits * (12.0 + (accumulates ? 4.0 : 0.0)) + (spec.method == "patch-tile" ? 1.0 : 0.0);
-        const double perToken =
-            layers * (6 * wide + 4 * inner) * element * 1.6 + (teacher ? 3 : 2) * vocabulary * element;
-        learning = (all + prunable) * element + prunable * gates + tokens * perToken + largest * 4;
+        const bool recomputes = set.boolean("activation_checkpointing");
+        // What autograd keeps of a block: its activations, and the attention of each token to those before
+        // it.
+        const double ofBlock =
+            ((6 * wide + 4 * inner) * 1.6 + static_cast<double>(config.heads * window("context")) * 0.6) *
+            element;
+        const double perToken = recomputes ? layers * hidden * element + ofBlock : layers * ofBlock;
+        // Logits of 512 tokens at a time, and the head once more as the product lays it out.
+        const double head = std::min(tokens, 512.0) * (teacher ? 2 : 1) * vocabulary * element +
+                            vocabulary * hidden * element;
+        learning = (all + prunable) * element + prunable * gates + tokens * perToken + head + largest * 4;
         const double steps =
             spec.steps ? static_cast<double>(*spec.steps) : static_cast<double>(defaultSteps(config));
-        const double perStep = static_cast<double>(set.integer("accumulate")) * tokens *
-                               (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3));
+        const double perStep =
+            static_cast<double>(set.integer("accumulate")) * tokens *
+            (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3) + (recomputes ? 2 * prunable : 0));
         learnOperations = steps * perStep;
         needs.diskBytes =
             static_cast<std::uint64_t>(2 * prunable * std::max(0.01, 12.0 * logits) + 22 * prunable / 8);
@@ -185,6 +194,9 @@ void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
     std::vector<Remedy> remedies;
     if (methodNamed(spec.method).learns && spec.set.integer("batch") > 1)
         remedies.push_back({"learn with fewer windows at a time: --set batch=1", "batch", "1"});
+    if (methodNamed(spec.method).learns && !spec.set.boolean("activation_checkpointing"))
+        remedies.push_back({"keep fewer activations: --set activation_checkpointing=true",
+                            "activation_checkpointing", "true"});
     requireFree(spec.method + " on this model", static_cast<double>(requirementsOf(config, spec, 0).bytes),
                 spec.model, std::move(remedies));
 }

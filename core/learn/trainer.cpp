@@ -120,13 +120,18 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
             sampleGroup(group, times);
             group.updateAtOnce = update;
         }
-    auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids).requires_grad_(true);
-    for (std::size_t block = 0; block < m_groups.size(); ++block)
-        state = decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, state,
-                             [&](const torch::Tensor& input, Group group) {
-                                 return maskedLinear(input, m_groups[block][static_cast<std::size_t>(group)],
-                                                     times);
-                             });
+    auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids);
+    std::vector<torch::Tensor> entering;
+    if (s.activationCheckpointing) {
+        torch::NoGradGuard guard;
+        for (std::size_t block = 0; block < m_groups.size(); ++block) {
+            entering.push_back(state);
+            state = blockForward(block, state, times);
+        }
+    }
+    state.requires_grad_(true);
+    for (std::size_t block = entering.size(); block < m_groups.size(); ++block)
+        state = blockForward(block, state, times);
     const auto final = rmsNorm(state, m_decoder.outer.finalNorm, m_decoder.config.rmsEps)
                            .narrow(1, 0, s.context - 1)
                            .reshape({-1, m_decoder.config.hiddenSize});
@@ -177,7 +182,25 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
     }
     if (!std::isfinite(loss)) throwNonFinite(step, ids);
     (s.accumulate > 1 ? total / static_cast<double>(s.accumulate) : total).backward();
+    if (s.activationCheckpointing) backThroughBlocks(std::move(entering), state.grad(), times);
     return parts;
+}
+
+torch::Tensor MaskTrainer::blockForward(std::size_t block, const torch::Tensor& input, StepTimes& times) {
+    return decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, input,
+                        [&, block](const torch::Tensor& x, Group group) {
+                            return maskedLinear(x, m_groups[block][static_cast<std::size_t>(group)], times);
+                        });
+}
+
+void MaskTrainer::backThroughBlocks(std::vector<torch::Tensor> entering, torch::Tensor gradient,
+                                    StepTimes& times) {
+    for (auto block = entering.size(); block-- > 0;) {
+        const auto input = entering.back().detach().requires_grad_(true);
+        entering.pop_back();
+        blockForward(block, input, times).backward(gradient);
+        gradient = input.grad();
+    }
 }
 
 StepReport MaskTrainer::step() {

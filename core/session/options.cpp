@@ -106,6 +106,10 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back(whole("accumulate", "1", "", 1, 65536, "passes",
                       "forward passes a step, each with noise of its own"));
     d.push_back(
+        flag("activation_checkpointing", "false", "",
+             "compute a block's activations again in backward instead of keeping those of all blocks: "
+             "less memory, a third more work, the same masks"));
+    d.push_back(
         {"base",
          OptionType::Text,
          "",

@@ -290,6 +290,33 @@ class TrainerTest : public QObject {
         QCOMPARE(both.tokens, 2 * first.tokens);
     }
 
+    /// Activations computed again in backward are those that were thrown away: every step's report and every
+    /// mask are the same to the bit, in both forms of the backward pass.
+    void recomputedActivationsChangeNothing_data() {
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<int>("accumulate");
+        QTest::newRow("LEAP") << int(Leap) << 1;
+        QTest::newRow("LEAP, two passes a step") << int(Leap) << 2;
+        QTest::newRow("PATCH-Tile") << int(Tile) << 1;
+    }
+    void recomputedActivationsChangeNothing() {
+        QFETCH(int, kind);
+        QFETCH(int, accumulate);
+        const auto model = decoder();
+        auto s = settingsFor(Kind(kind));
+        s.accumulate = accumulate;
+        MaskTrainer kept(model, masks(Kind(kind)), m_ids, s);
+        s.activationCheckpointing = true;
+        MaskTrainer recomputed(model, masks(Kind(kind)), m_ids, s);
+        for (int i = 0; i < 3; ++i) {
+            const auto a = kept.step(), b = recomputed.step();
+            QCOMPARE(b.loss, a.loss);
+            QCOMPARE(b.gradientNorm, a.gradientNorm);
+            QVERIFY(sameState(stateOf(recomputed), stateOf(kept)));
+        }
+        QVERIFY(sameMasks(recomputed.harden(), kept.harden()));
+    }
+
     /// Cross-entropy alone (the published loss), divergence alone, and both: gradients add up.
     void partsOfTheLoss() {
         const auto model = decoder();
