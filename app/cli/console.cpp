@@ -104,10 +104,10 @@ void EventPrinter::emit(const Event& event) {
         m_console.progress("step " + std::to_string(step) + " of " + std::to_string(steps) +
                            "  cross-entropy " + number(real("ce"), "%.3f") +
                            (real("kl") > 0 ? "  divergence " + number(real("kl"), "%.3f") : "") + "  open " +
-                           number(100 * real("density"), "%.1f") + " %  temperature " +
-                           number(real("tau"), "%.3f") + "  " + number(real("seconds"), "%.2f") +
-                           " s a step, " + humanSeconds(real("seconds") * static_cast<double>(steps - step)) +
-                           " left");
+                           number(100 * real("density"), "%.1f") + " %" +
+                           (json.contains("tau") ? "  temperature " + number(real("tau"), "%.3f") : "") +
+                           "  " + number(real("seconds"), "%.2f") + " s a step, " +
+                           humanSeconds(real("seconds") * static_cast<double>(steps - step)) + " left");
     } else if (event.type == "step" && ::isatty(2)) {
         m_console.progress(text("unit") + " " + number(real("step"), "%.0f") + " of " +
                            number(real("steps"), "%.0f"));

@@ -87,6 +87,8 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
     const auto snapshots = context.spec.set.integer("snapshots");
     const auto mapEvery = (steps + snapshots - 1) / snapshots;
     const double least = context.spec.set.real("checkpoint_seconds");
+    // Masks that are drawn have a temperature.
+    const bool drawn = context.spec.set.has("tau_start");
     double checkpointTook = 0;
     Stopwatch sinceCheckpoint;
     while (trainer.completedSteps() < steps) {
@@ -105,21 +107,23 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         // negative one of the kept weights is many times the loss at first: their sum would rise while all
         // goes well.
         const auto& mix = trainer.settings().loss;
-        context.emit("step",
-                     {{"unit", "step"},
-                      {"step", report.step},
-                      {"steps", steps},
-                      {"loss", mix.crossEntropy * report.crossEntropy + mix.divergence * report.divergence},
-                      {"objective", report.loss},
-                      {"ce", report.crossEntropy},
-                      {"kl", report.divergence},
-                      {"density", report.softDensity},
-                      {"gradient_norm", report.gradientNorm},
-                      {"kappa", report.kappa},
-                      {"tau", report.tau},
-                      {"lr", report.learningRate},
-                      {"tokens", report.tokens},
-                      {"seconds", report.seconds}});
+        Json event{{"unit", "step"},
+                   {"step", report.step},
+                   {"steps", steps},
+                   {"loss", mix.crossEntropy * report.crossEntropy + mix.divergence * report.divergence},
+                   {"objective", report.loss},
+                   {"ce", report.crossEntropy},
+                   {"kl", report.divergence},
+                   {"density", report.softDensity},
+                   {"gradient_norm", report.gradientNorm},
+                   {"lr", report.learningRate},
+                   {"tokens", report.tokens},
+                   {"seconds", report.seconds}};
+        if (drawn) {
+            event["kappa"] = report.kappa;
+            event["tau"] = report.tau;
+        }
+        context.emit("step", std::move(event));
         if (report.step % mapEvery == 0 || report.step == steps) {
             Json layers = Json::array();
             const auto densities = trainer.softDensities();

@@ -32,6 +32,15 @@ TrainerSettings trainerSettings(const ExperimentSpec& spec, const ModelConfig& c
     s.epsilon = set.real("eps");
     s.weightDecay = set.real("weight_decay");
     s.clip = set.real("clip");
+    s.loss = {set.real("ce_weight"), set.real("kl_weight")};
+    s.activationCheckpointing = set.boolean("activation_checkpointing");
+    if (spec.method == "proxsparse") {
+        // Weights are learned, not gates: nothing is drawn, and nothing but the proximal step prunes.
+        s.patternLearningRate = s.learningRate;
+        s.centring = false;
+        s.lambdaDensity = s.lambdaWeight = 0;
+        return s;
+    }
     s.kappaStart = set.real("kappa_start");
     s.kappaEnd = set.real("kappa_end");
     s.tauStart = set.real("tau_start");
@@ -50,8 +59,6 @@ TrainerSettings trainerSettings(const ExperimentSpec& spec, const ModelConfig& c
     s.lambdaWeight = set.real("lambda_weight");
     s.weightCurve = curveFromName(set.text("weight_schedule"));
     s.weightReward = spec.method == "maskllm" ? WeightReward::SquaredNorm : WeightReward::NormShare;
-    s.loss = {set.real("ce_weight"), set.real("kl_weight")};
-    s.activationCheckpointing = set.boolean("activation_checkpointing");
     // Patterns all keep as much: with them alone there is no density to hold.
     if (!set.has("target_scope")) {
         s.centring = false;

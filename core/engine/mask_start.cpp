@@ -3,6 +3,8 @@
 #include "core/base/error.h"
 #include "core/engine/one_shot_phase.h"
 #include "core/learn/prior.h"
+#include "core/learn/prox_mask.h"
+#include "core/model/torch_runtime.h"
 
 namespace tessera {
 
@@ -143,6 +145,11 @@ MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const
         } else if (spec.method == "maskllm") {
             const auto target = basePattern(spec);
             masks.push_back(std::make_unique<PatternMask>(matrix, target.keep, target.group));
+        } else if (spec.method == "proxsparse") {
+            const auto& set = spec.set;
+            masks.push_back(std::make_unique<ProxMask>(
+                matrix,
+                ProxSettings{set.real("prox_lambda"), set.real("frozen_lambda"), set.real("frozen_eps")}));
         } else {
             masks.push_back(std::make_unique<BernoulliMask>(matrix));
         }
@@ -158,6 +165,12 @@ MaskList startedMasks(RunContext& context, bool withPrior) {
     const auto base = spec.method == "patch-tile" ? frozenMasks(context) : MaskSet{};
     auto masks = freshMasks(context.files->config(), spec, &base);
     if (!withPrior) return masks;
+    if (spec.method == "proxsparse") {
+        for (auto& mask : masks)
+            dynamic_cast<ProxMask&>(*mask).begin(
+                loadTensor(context.files->tensors(), mask->matrix().name, context.dtype()));
+        return masks;
+    }
 
     MasksByName byName;
     for (const auto& mask : masks) byName[mask->matrix().name] = mask.get();

@@ -31,7 +31,7 @@ bool usesGram(const ExperimentSpec& spec) {
 
 /// How many logits a learning method has for every weight; a gate a tile is next to nothing.
 double logitsPerWeight(const ExperimentSpec& spec) {
-    if (spec.method == "leap") return 1.0;
+    if (spec.method == "leap" || spec.method == "proxsparse") return 1.0;
     if (spec.method == "patch-tile") return 0.0;
     const auto target = parsePattern(spec.pattern == "tiles" ? "2:4" : spec.pattern, spec.sparsity);
     return static_cast<double>(kernels::patternCount(target.keep, target.group)) / target.group;

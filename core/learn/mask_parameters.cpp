@@ -36,6 +36,7 @@ void MaskParameters::update(double scale, const MaskStep& step) {
     part(0, m_gates, step.adam);
     part(m_gates, m_logits.numel() - m_gates, step.patternAdam);
     m_gradient.zero_();
+    afterUpdate();
 }
 
 double MaskParameters::squaredGradient() const {

@@ -81,6 +81,8 @@ class MaskParameters {
 
   protected:
     torch::Tensor& gradient();
+    /// Called by update() when Adam has moved the logits.
+    virtual void afterUpdate() {}
     /// Whether each gate is shut under `cut`.
     std::vector<std::uint8_t> shutGates(const GateCut& cut) const;
 

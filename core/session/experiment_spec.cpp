@@ -82,6 +82,7 @@ const std::vector<MethodDescription>& methodDescriptions() {
         {"sparsegpt", "SparseGPT", {"unstructured", "N:M"}, false, 1.0, true},
         {"thanos", "Thanos", {"unstructured", "N:M"}, false, 1.0, true},
         {"admm", "ADMM", {"unstructured", "N:M"}, false, 1.0, true},
+        {"proxsparse", "ProxSparse", {"2:4"}, true, 1.0},
         {"maskllm", "MaskLLM", {"2:4", "N:M"}, true, 1.0},
         {"patch-tile", "PATCH-Tile", {"tiles"}, true, 0.5},
         {"patch-joint", "PATCH-Joint", {"tiles"}, true, 0.5},
@@ -124,8 +125,10 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
     const auto& method = methodNamed(spec.method);
     spec.pattern = textOf(json, "pattern", method.patterns.front());
     const auto fixed = sparsityOfPattern(spec.pattern);
-    if (std::find(method.patterns.begin(), method.patterns.end(), fixed ? "N:M" : spec.pattern) ==
-        method.patterns.end()) {
+    const auto has = [&](const std::string& pattern) {
+        return std::find(method.patterns.begin(), method.patterns.end(), pattern) != method.patterns.end();
+    };
+    if (!has(spec.pattern) && !(fixed && has("N:M"))) {
         std::string list;
         for (const auto& p : method.patterns) list += (list.empty() ? "" : " or ") + p;
         refuse("pattern", "the method " + spec.method + " has no pattern \"" + spec.pattern + "\"",

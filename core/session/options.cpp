@@ -10,12 +10,15 @@ namespace tessera {
 
 namespace {
 
-const std::vector<std::string> kLearn{"leap", "patch-tile", "patch-joint", "maskllm"};
+const std::vector<std::string> kLearn{"leap", "patch-tile", "patch-joint", "maskllm", "proxsparse"};
+/// Those that learn logits of gates or patterns.
+const std::vector<std::string> kLogits{"leap", "patch-tile", "patch-joint", "maskllm"};
+const std::vector<std::string> kProx{"proxsparse"};
 /// Those whose gates share a budget.
 const std::vector<std::string> kGated{"leap", "patch-tile", "patch-joint"};
 const std::vector<std::string> kJoint{"patch-joint"};
-const std::vector<std::string> kAll{"magnitude", "wanda",      "sparsegpt",   "thanos", "admm",
-                                    "leap",      "patch-tile", "patch-joint", "maskllm"};
+const std::vector<std::string> kAll{"magnitude", "wanda",      "sparsegpt",   "thanos",  "admm",
+                                    "leap",      "patch-tile", "patch-joint", "maskllm", "proxsparse"};
 const std::vector<std::string> kBlockwise{"sparsegpt", "thanos"};
 const std::vector<std::string> kUpdating{"sparsegpt", "thanos", "admm"};
 const std::vector<std::string> kAdmm{"admm"};
@@ -54,10 +57,11 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back(real("weight_decay", "0", "", 0, 10, "decoupled weight decay on the logits"));
     d.push_back(real("clip", "0", "1", 0, 1e9,
                      "greatest norm of the gradient; 0 does not clip and fuses backward and Adam"));
-    d.push_back(real("kappa_start", "100", "25", 1e-3, 1e6, "scale of the logits at the first step"));
-    d.push_back(real("kappa_end", "350", "350", 1e-3, 1e6, "scale of the logits at the last step"));
-    d.push_back(real("tau_start", "2", "4", 1e-4, 1e3, "temperature at the first step"));
-    d.push_back(real("tau_end", "0.05", "0.05", 1e-4, 1e3, "temperature at the last step"));
+    d.push_back(
+        real("kappa_start", "100", "25", 1e-3, 1e6, "scale of the logits at the first step", kLogits));
+    d.push_back(real("kappa_end", "350", "350", 1e-3, 1e6, "scale of the logits at the last step", kLogits));
+    d.push_back(real("tau_start", "2", "4", 1e-4, 1e3, "temperature at the first step", kLogits));
+    d.push_back(real("tau_end", "0.05", "0.05", 1e-4, 1e3, "temperature at the last step", kLogits));
     d.push_back(real("pattern_lr", "5e-4", "1e-3", 0, 1, "lr of the patterns' logits", kJoint));
     d.push_back(real("pattern_kappa_start", "100", "100", 1e-3, 1e6,
                      "kappa of the patterns' logits at the first step", kJoint));
@@ -68,30 +72,38 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back(real("pattern_tau_end", "0.05", "0.05", 1e-4, 1e3,
                      "temperature of the patterns at the last step", kJoint));
     d.push_back(choice("temperature_schedule", "linear", "", {"linear", "cosine", "constant"},
-                       "how kappa and tau move"));
+                       "how kappa and tau move", kLogits));
+    d.push_back(real("prox_lambda", "0.25", "0.25", 0, 1e6,
+                     "weight of the proximal step that pulls every four weights towards two", kProx));
+    d.push_back(real("frozen_lambda", "0", "", 0, 1e6,
+                     "weight of the distance from the original weights, those that are kept counting more",
+                     kProx));
+    d.push_back(
+        real("frozen_eps", "0.1", "", 1e-9, 1e3, "what keeps that distance finite at weights near 0", kProx));
     d.push_back(flag("straight_through", "false", "",
-                     "forward passes with hard masks, gradients as of the soft ones"));
+                     "forward passes with hard masks, gradients as of the soft ones", kLogits));
     d.push_back(real("lambda_density", "7", "7", 0, 1e6,
                      "weight of the distance between the soft density and the target; unused with centring",
                      kGated));
-    d.push_back(
-        real("lambda_weight", "10", "10", 0, 1e6,
-             "weight of the norm of the kept weights, squared in MaskLLM, falling to 0 over the run"));
+    d.push_back(real("lambda_weight", "10", "10", 0, 1e6,
+                     "weight of the norm of the kept weights, squared in MaskLLM, falling to 0 over the run",
+                     kLogits));
     d.push_back(choice("weight_schedule", "linear", "", {"linear", "cosine", "constant"},
-                       "how lambda_weight falls to 0; constant: it does not"));
+                       "how lambda_weight falls to 0; constant: it does not", kLogits));
     d.push_back(choice("prior", "wanda", "wanda",
                        {"wanda", "magnitude", "sparsegpt", "thanos", "admm", "random", "none"},
                        "which one-shot method the gates' logits start from", kGated));
     d.push_back(choice("prior_form", "graded", "binary", {"graded", "binary"},
-                       "graded: by the score's distance from its threshold; binary: by its side"));
+                       "graded: by the score's distance from its threshold; binary: by its side", kLogits));
     d.push_back(real("prior_strength", "3", "3", 0, 1000,
-                     "size of the prior in units of prior_sigma; 0 disables it"));
+                     "size of the prior in units of prior_sigma; 0 disables it", kLogits));
     d.push_back(real("prior_sigma", "0.014", "", 1e-6, 10,
-                     "deviation of the published normal initialisation, the prior's unit"));
-    d.push_back(flag("prior_noise", "false", "true", "add the published normal noise to the initial logits"));
+                     "deviation of the published normal initialisation, the prior's unit", kLogits));
+    d.push_back(flag("prior_noise", "false", "true", "add the published normal noise to the initial logits",
+                     kLogits));
     d.push_back(real("prior_width", "0.7", "", 1e-6, 100,
-                     "graded: distance of log scores that makes one unit of strength"));
-    d.push_back(real("prior_clamp", "1.5", "", 1e-6, 100, "graded: most units of strength"));
+                     "graded: distance of log scores that makes one unit of strength", kLogits));
+    d.push_back(real("prior_clamp", "1.5", "", 1e-6, 100, "graded: most units of strength", kLogits));
     d.push_back(choice("prior_threshold", "row", "row", {"row", "matrix", "block", "global"},
                        "within which weights the prior's threshold is taken", kGated));
     d.push_back(flag("centring", "true", "false",
@@ -339,6 +351,18 @@ const std::map<std::string, std::vector<RecipeValue>>& recipes() {
           {"lambda_weight", nullptr, "0.1"}}},
         // The published runs at 45 % began at a tau of 4, those at 25 and 35 % at 2.
         {"patch-joint", {{"lr", "2e-3", "1e-3"}, {"tau_start", nullptr, "2"}}},
+        // methods.md 5, the released code's; 400 steps, a tenth of them warm-up.
+        {"proxsparse",
+         {{"lr", "1e-3", "1e-4"},
+          {"lr_schedule", "linear", "linear"},
+          {"warmup_steps", nullptr, "40"},
+          {"beta2", "0.999", "0.999"},
+          {"eps", "1e-8", "1e-8"},
+          {"clip", "1", "1"},
+          {"ce_weight", "1", "1"},
+          {"kl_weight", "0", "0"},
+          {"batch", nullptr, "1"},
+          {"context", nullptr, "4096"}}},
         // methods.md 7, the released code's.
         {"maskllm",
          {{"lr", "5e-4", "5e-4"},

@@ -151,7 +151,8 @@ class MeasureTest : public QObject {
         for (const auto& matrix : info["prunable"]["matrices"])
             weights += matrix.at("rows").get<std::int64_t>() * matrix.at("cols").get<std::int64_t>();
         QCOMPARE(info["prunable"]["weights"].get<std::int64_t>(), weights);
-        for (const char* method : {"magnitude", "wanda", "leap", "patch-tile", "patch-joint", "maskllm"}) {
+        for (const char* method :
+             {"magnitude", "wanda", "leap", "patch-tile", "patch-joint", "maskllm", "proxsparse"}) {
             QVERIFY(info["methods"].contains(method));
             QVERIFY(info["methods"][method].at("bytes").get<double>() > 1e6);
             QVERIFY(info["methods"][method].at("seconds").get<double>() > 0);

@@ -316,6 +316,7 @@ class BudgetsTest : public QObject {
         QTest::newRow("maskllm 1:4") << "maskllm" << 1 << 4;
         QTest::newRow("maskllm 3:4") << "maskllm" << 3 << 4;
         QTest::newRow("maskllm 4:8") << "maskllm" << 4 << 8;
+        QTest::newRow("proxsparse 2:4") << "proxsparse" << 2 << 4;
     }
     void patternsHoldInEveryGroup() {
         QFETCH(QString, method);
@@ -336,7 +337,16 @@ class BudgetsTest : public QObject {
         }
     }
 
+    /// ProxSparse begins at the model's weights: without a step its mask is magnitude's.
+    void weightsBeginAsTheyAre() {
+        const auto magnitude = run({{"method", "magnitude"}, {"pattern", "2:4"}});
+        const auto made = run({{"method", "proxsparse"}, {"steps", 0}});
+        for (const auto& [name, mask] : magnitude.masks.masks)
+            QVERIFY2(made.masks.masks.at(name).bits == mask.bits, name.c_str());
+    }
+
     void impossiblePatternsAreRefused() {
+        EXPECT_ERROR(run({{"method", "proxsparse"}, {"pattern", "1:4"}}), InvalidInput, "no pattern");
         EXPECT_ERROR(run({{"method", "maskllm"}, {"pattern", "8:16"}}), InvalidInput, "more patterns");
         EXPECT_ERROR(run({{"method", "maskllm"}, {"pattern", "2:7"}}), InvalidInput, "do not divide");
         EXPECT_ERROR(run({{"method", "maskllm"}, {"pattern", "unstructured"}, {"sparsity", 0.5}}),

@@ -84,7 +84,7 @@ class ChangedWeightsTest : public QObject {
         QTest::addColumn<QString>("method");
         QTest::addColumn<QString>("finish");
         for (const char* method : {"sparsegpt", "thanos", "admm"}) QTest::newRow(method) << method << "none";
-        for (const char* method : {"wanda", "leap", "patch-tile", "patch-joint", "maskllm"})
+        for (const char* method : {"wanda", "leap", "patch-tile", "patch-joint", "maskllm", "proxsparse"})
             QTest::addRow("%s, finished", method) << method << "optima";
     }
 

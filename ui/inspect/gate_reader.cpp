@@ -45,9 +45,7 @@ GateReader::GateReader(const RunDirectory& run, StructurePtr structure, const st
                      checkpoint->folder.string());
     };
     const auto method = run.spec().method;
-    m_gated = method.starts_with("patch") ? Gated::Tiles
-              : method == "maskllm"       ? Gated::Nothing
-                                          : Gated::Weights;
+    m_gated = method.starts_with("patch") ? Gated::Tiles : method == "leap" ? Gated::Weights : Gated::Nothing;
     if (m_state->masks() != pruned.size()) throw corrupt();
     for (std::size_t i = 0; i < pruned.size(); ++i) {
         const int matrix = pruned[i];

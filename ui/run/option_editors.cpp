@@ -25,7 +25,8 @@ const std::vector<GroupNames>& groupNames() {
     static const std::vector<GroupNames> groups{
         {"Recipe", {"recipe"}},
         {"Objective",
-         {"ce_weight", "kl_weight", "lambda_density", "lambda_weight", "weight_schedule", "target_scope"}},
+         {"ce_weight", "kl_weight", "lambda_density", "lambda_weight", "weight_schedule", "target_scope",
+          "prox_lambda", "frozen_lambda", "frozen_eps"}},
         {"Learning text", {"batch", "context", "accumulate", "activation_checkpointing"}},
         {"Optimiser",
          {"lr", "lr_schedule", "lr_end", "warmup_steps", "beta1", "beta2", "eps", "weight_decay", "clip",

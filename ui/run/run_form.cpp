@@ -26,6 +26,8 @@ QString methodNote(const std::string& name) {
     if (name == "patch-joint")
         return RunForm::tr("Learns which tiles stay dense, and which two of four the others keep.");
     if (name == "maskllm") return RunForm::tr("Learns for every group of weights which N of M it keeps.");
+    if (name == "proxsparse")
+        return RunForm::tr("Trains the weights towards two of every four; keeps the mask, not the training.");
     if (name == "wanda")
         return RunForm::tr("One pass: keeps weights that are large on inputs that are large.");
     if (name == "sparsegpt")

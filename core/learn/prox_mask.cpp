@@ -1,0 +1,87 @@
+#include "core/learn/prox_mask.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/learn/mask_arrays.h"
+#include "kernels/cpu/prox_groups.h"
+
+namespace tessera {
+
+ProxMask::ProxMask(PrunableMatrix matrix, ProxSettings settings)
+    : MaskParameters(matrix, 0, matrix.elements()), m_settings(settings) {
+    if (matrix.cols % 4 != 0)
+        throw Error(ErrorCode::InvalidInput,
+                    "the groups of 2:4 do not divide the " + std::to_string(matrix.cols) + " inputs",
+                    matrix.name, {{"exclude the matrix with --set exclude=NAME", "exclude", matrix.name}});
+}
+
+void ProxMask::begin(const torch::Tensor& weights) {
+    m_logits.copy_(weights.reshape({-1}));
+}
+
+kernels::GateSums ProxMask::sample(const torch::Tensor& weights, const torch::Tensor& masked,
+                                   const MaskStep&) {
+    checkLayout(weights, masked, m_matrix);
+    torch::NoGradGuard guard;
+    masked.copy_(m_logits.view_as(masked));
+    kernels::GateSums sums;
+    sums.gate = static_cast<double>(torch::count_nonzero(m_logits).item<std::int64_t>());
+    sums.squaredMasked = m_logits.square().sum(torch::kFloat64).item<double>();
+    return sums;
+}
+
+kernels::GateSums ProxMask::backpropagate(const torch::Tensor& weights, const torch::Tensor& gradMasked,
+                                          const MaskStep&) {
+    checkLayout(weights, gradMasked, m_matrix);
+    torch::NoGradGuard guard;
+    auto& total = gradient();
+    total.add_(gradMasked.reshape({-1}));
+    if (m_settings.frozenLambda > 0) {
+        // d/dw of r^2 with r = w / (w0 + eps sign(w0)) (w - w0), sign(0) being 1.
+        const auto original = weights.reshape({-1}).to(torch::kFloat32);
+        const auto scale =
+            original + torch::where(original < 0, -m_settings.frozenEpsilon, m_settings.frozenEpsilon);
+        const auto distance = m_logits - original;
+        total.addcdiv_(m_logits * distance * (m_logits + distance), scale.square(),
+                       2.0 * m_settings.frozenLambda);
+    }
+    return {};
+}
+
+kernels::GateSums ProxMask::backpropagateAndUpdate(const torch::Tensor& weights,
+                                                   const torch::Tensor& gradMasked, const MaskStep& step) {
+    discardGradient();
+    auto sums = backpropagate(weights, gradMasked, step);
+    sums.squaredGradient = squaredGradient();
+    update(1.0, step);
+    discardGradient();
+    return sums;
+}
+
+void ProxMask::afterUpdate() {
+    kernels::proxGroups(m_logits.data_ptr<float>(), m_logits.numel() / 4,
+                        static_cast<float>(m_settings.lambda));
+}
+
+PackedMask ProxMask::harden(const GateCut&) const {
+    PackedMask mask(m_matrix.rows, m_matrix.cols);
+    const auto* weights = m_logits.data_ptr<float>();
+    const auto groups = m_logits.numel() / 4;
+    // Two groups make a byte: threads write to none in common.
+#pragma omp parallel for
+    for (std::int64_t pair = 0; pair < (groups + 1) / 2; ++pair)
+        for (auto g = pair * 2; g < std::min(groups, pair * 2 + 2); ++g) {
+            std::array<int, 4> order{0, 1, 2, 3};
+            std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+                return std::abs(weights[4 * g + a]) > std::abs(weights[4 * g + b]);
+            });
+            mask.keep(4 * g + order[0]);
+            mask.keep(4 * g + order[1]);
+        }
+    return mask;
+}
+
+}  // namespace tessera
