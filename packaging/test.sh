@@ -19,6 +19,8 @@ git ls-files -z -- '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -0 --no-run-if-empty cla
 echo "Checking the architecture ..."
 "$packaging/check-architecture.sh"
 "$root/tests/packaging/test_check_architecture.sh"
+echo "Checking the option for CUDA ..."
+"$root/tests/packaging/test_cuda_option.sh"
 
 "$packaging/build.sh" --with-tests
 
