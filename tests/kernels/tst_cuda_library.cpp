@@ -19,7 +19,7 @@ Library stub(const char* machine) {
 }
 
 /// How often each architecture's machine code is in a library: the entries of kind 2 of its fat binaries.
-std::map<int, int> machineCodes(const QByteArray& library) {
+[[maybe_unused]] std::map<int, int> machineCodes(const QByteArray& library) {
     const auto at = [&](qsizetype place, auto number) {
         return place + qsizetype(sizeof number) <= library.size()
                    ? qFromLittleEndian<decltype(number)>(library.constData() + place)
