@@ -47,7 +47,7 @@ targets=(all)
 if [[ -z "$with_tests" ]]; then
     targets=()
     known="$(ninja -C "$build" -t targets all)"
-    for program in tessera-cli tessera; do
+    for program in tessera-cli tessera tessera_cuda; do
         if grep -q "^$program: phony" <<<"$known"; then targets+=("$program"); fi
     done
 fi

@@ -12,13 +12,15 @@ export TESSERA_TEST_DATA="${TESSERA_TEST_DATA:-$root/../shared/data}"
 cd -- "$root"
 # Tracked files where this is a checkout, every file of the source folders where it is not.
 if ! git ls-files -z -- '*.h' '*.cpp' >/dev/null 2>&1; then
-    git() { find app core kernels tests ui -type f \( -name '*.h' -o -name '*.cpp' \) -print0; }
+    git() { find app core kernels tests ui -type f -regextype egrep -regex '.*\.(h|cpp|cuh?)' -print0; }
 fi
 echo "Checking the format ..."
-git ls-files -z -- '*.h' '*.cpp' | xargs -0 --no-run-if-empty clang-format --dry-run -Werror
+git ls-files -z -- '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -0 --no-run-if-empty clang-format --dry-run -Werror
 echo "Checking the architecture ..."
 "$packaging/check-architecture.sh"
 "$root/tests/packaging/test_check_architecture.sh"
+echo "Checking the option for CUDA ..."
+"$root/tests/packaging/test_cuda_option.sh"
 
 "$packaging/build.sh" --with-tests
 

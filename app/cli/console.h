@@ -56,6 +56,7 @@ void addEvalCommand(Commands& app, Console& console);      ///< eval
 void addTaskCommands(Commands& app, Console& console);     ///< tasks
 void addExportCommands(Commands& app, Console& console);   ///< export, report
 void addServeCommand(Commands& app, Console& console);     ///< serve
+void addDeviceCommand(Commands& app, Console& console);    ///< devices
 
 /// A sub-command with --json.
 CLI::App* addCommand(Commands& parent, const std::string& name, const std::string& help, Console& console);

@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
     cli::addMeasureCommands(app, console);
     cli::addExportCommands(app, console);
     cli::addServeCommand(app, console);
+    cli::addDeviceCommand(app, console);
     try {
         app.parse(argc, argv);
         // Output that a full disk swallowed is no success.

@@ -7,6 +7,7 @@
 #include "core/base/file_io.h"
 #include "core/base/sha256.h"
 #include "core/base/system_info.h"
+#include "core/engine/device.h"
 #include "core/engine/one_shot_phase.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
@@ -26,6 +27,7 @@ namespace fs = std::filesystem;
 namespace {
 
 void load(RunContext& context) {
+    requireDevice(context.spec);
     const auto timer = context.phase("load");
     const auto model = resolveModel(context.spec.model);
     if (model.masks)

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/system_info.h"
+#include "core/engine/device.h"
 #include "core/engine/learn_settings.h"
 #include "core/engine/mask_start.h"
 #include "core/engine/requirements.h"
@@ -83,6 +84,7 @@ void addMemoryLevers(Json& levers, const ModelConfig& config, const ExperimentSp
 
 Json preflight(const ExperimentSpec& spec, bool measure,
                const std::function<void(const std::string&)>& progress, const Cancellation& cancellation) {
+    requireDevice(spec);
     const auto model = resolveModel(spec.model);
     if (model.masks)
         throw Error(ErrorCode::InvalidInput, "this model is a run: it is pruned already", spec.model,

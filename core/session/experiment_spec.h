@@ -36,8 +36,8 @@ struct ExperimentSpec {
     std::optional<std::int64_t> steps;  ///< 0: the prior alone, hardened
     std::optional<double> minutes;
     std::uint64_t seed = 0;
-    int threads = 0;  ///< 0: all cores
-    std::string device = "cpu";
+    int threads = 0;             ///< 0: all cores
+    std::string device = "cpu";  ///< or "cuda"
     std::string dtype = "bf16";
     std::string out;  ///< folder of the run; empty: a new one below the user's runs
     OptionSet set;

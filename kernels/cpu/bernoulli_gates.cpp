@@ -43,13 +43,6 @@ HWY_INLINE void forwardChunk(const W* weights, const float* logits, W* out, std:
     }
 }
 
-struct BackwardConstants {
-    GateConstants gate;
-    float outer, density, weight;
-    BackwardConstants(const GateParameters& g, const GateRegularisers& r)
-        : gate(g), outer(g.kappa / g.tau), density(r.density), weight(r.weight) {}
-};
-
 /// `use(element, logits, gradient)` takes each vector of gradients.
 template <typename W, typename G, typename Use>
 HWY_INLINE void backwardChunk(const W* weights, const float* logits, const G* gradMasked, std::int64_t chunk,

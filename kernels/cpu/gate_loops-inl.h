@@ -9,7 +9,6 @@
 #endif
 
 #include <algorithm>
-#include <cmath>
 
 #include "hwy/highway.h"
 #include "kernels/cpu/gate_math-inl.h"
@@ -22,22 +21,6 @@ namespace HWY_NAMESPACE {
 constexpr std::int64_t kBlock = 4096;
 /// Parts that threads share out; fixed, so that sums do not depend on how many threads there are.
 constexpr std::int64_t kParts = 256;
-
-struct AdamConstants {
-    float rate, decay, beta1, beta2, rest1, rest2, inverse1, inverse2, epsilon;
-    explicit AdamConstants(const AdamParameters& adam)
-        : rate(adam.learningRate),
-          decay(adam.learningRate * adam.weightDecay),
-          beta1(adam.beta1),
-          beta2(adam.beta2),
-          rest1(1.0f - adam.beta1),
-          rest2(1.0f - adam.beta2),
-          inverse1(static_cast<float>(
-              1.0 / (1.0 - std::pow(static_cast<double>(adam.beta1), static_cast<double>(adam.step))))),
-          inverse2(static_cast<float>(
-              1.0 / (1.0 - std::pow(static_cast<double>(adam.beta2), static_cast<double>(adam.step))))),
-          epsilon(adam.epsilon) {}
-};
 
 HWY_INLINE void adamAt(FloatVec p, FloatVec gradient, const AdamConstants& adam, float* parameters,
                        float* moment1, float* moment2) {

@@ -11,22 +11,20 @@
 
 #include "hwy/highway.h"
 #include "kernels/cpu/mask_step.h"
+#include "kernels/gate_constants.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// At most 16 lanes: noise is laid out in chunks of 64 elements, four words of 16 counters.
+/// At most 16 lanes, the counters of a chunk.
 using FloatTag = hn::CappedTag<float, 16>;
 using WordTag = hn::RebindToUnsigned<FloatTag>;
 using IntTag = hn::RebindToSigned<FloatTag>;
 using HalfWordTag = hn::Rebind<std::uint16_t, FloatTag>;
 using FloatVec = hn::Vec<FloatTag>;
 using WordVec = hn::Vec<WordTag>;
-
-inline constexpr std::int64_t kChunk = 64;
-inline constexpr std::int64_t kCounters = 16;
 
 HWY_INLINE FloatVec loadFloats(const float* from) {
     return hn::LoadU(FloatTag(), from);
@@ -135,9 +133,6 @@ HWY_INLINE FloatVec gumbelOf(WordVec word) {
     return hn::Neg(logOf(hn::Neg(logOf(uniformOf(word)))));
 }
 
-/// Beyond this a gate is shut or open to the last bit of f32.
-inline constexpr float kMostArgument = 60.0f;
-
 /// e^-x of x = (kappa (p - shift) + noise) / tau, x clamped.
 HWY_INLINE FloatVec oddsAgainst(FloatVec p, FloatVec noise, FloatVec kappa, FloatVec shift,
                                 FloatVec inverseTau) {
@@ -152,13 +147,6 @@ HWY_INLINE FloatVec gateOf(FloatVec odds) {
     const auto one = hn::Set(FloatTag(), 1.0f);
     return hn::Div(one, hn::Add(one, odds));
 }
-
-struct GateConstants {
-    float kappa, shift, inverseTau;
-    bool hard;
-    explicit GateConstants(const GateParameters& gate)
-        : kappa(gate.kappa), shift(gate.shift), inverseTau(1.0f / gate.tau), hard(gate.hard) {}
-};
 
 /// What the mask takes of a gate: the gate itself or, where it is hard, 0 or 1.
 HWY_INLINE FloatVec maskOf(FloatVec gate, const GateConstants& constants) {

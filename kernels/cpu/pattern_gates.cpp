@@ -92,9 +92,6 @@ struct AnyPattern {
     }
 };
 
-/// Arguments beyond this are all alike: no pattern is likelier than certain.
-constexpr float kMostScore = 1e30f;
-
 /// The draw of a vector of groups.
 template <typename Shape>
 struct Shares {
