@@ -23,6 +23,7 @@ class RunPage : public Page {
     QString title() const override;
     bool settled() const override;
     QWidget* firstFocus() override;
+    std::vector<QWidget*> parts() override;
 
   private:
     void showWhatHolds();

@@ -143,7 +143,6 @@ Page* MainWindow::ensurePage(PageId id) {
     if (!page) {
         page = makePage(id, *m_workspace, nullptr);
         m_frames[std::size_t(id)] = new PageFrame(page, m_stack);
-        Theme::instance().dress(m_frames[std::size_t(id)]);
         m_stack->addWidget(m_frames[std::size_t(id)]);
         adoptActions();
     }

@@ -5,6 +5,7 @@
 #include <QScrollBar>
 #include <algorithm>
 
+#include "ui/theme/theme.h"
 #include "ui/workspace/page.h"
 
 namespace tessera::ui {
@@ -24,6 +25,10 @@ PageFrame::PageFrame(Page* page, QWidget* parent) : QScrollArea(parent) {
     setFrameShape(QFrame::NoFrame);
     setFocusPolicy(Qt::NoFocus);
     setWidget(page);
+    auto& theme = Theme::instance();
+    theme.dress(horizontalScrollBar());
+    theme.dress(verticalScrollBar());
+    for (QWidget* part : page->parts()) theme.dress(part);
 }
 
 void PageFrame::fit() {
