@@ -1,11 +1,8 @@
 #include "core/learn/prox_mask.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-
 #include "core/base/error.h"
 #include "core/learn/mask_arrays.h"
+#include "core/prune/selection.h"
 #include "kernels/cpu/prox_groups.h"
 
 namespace tessera {
@@ -67,21 +64,7 @@ void ProxMask::afterUpdate() {
 }
 
 PackedMask ProxMask::harden(const GateCut&) const {
-    PackedMask mask(m_matrix.rows, m_matrix.cols);
-    const auto* weights = m_logits.data_ptr<float>();
-    const auto groups = m_logits.numel() / 4;
-    // Two groups make a byte: threads write to none in common.
-#pragma omp parallel for
-    for (std::int64_t pair = 0; pair < (groups + 1) / 2; ++pair)
-        for (auto g = pair * 2; g < std::min(groups, pair * 2 + 2); ++g) {
-            std::array<int, 4> order{0, 1, 2, 3};
-            std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-                return std::abs(weights[4 * g + a]) > std::abs(weights[4 * g + b]);
-            });
-            mask.keep(4 * g + order[0]);
-            mask.keep(4 * g + order[1]);
-        }
-    return mask;
+    return packMask(keepNM(m_logits.abs().view({m_matrix.rows, m_matrix.cols}), 2, 4));
 }
 
 }  // namespace tessera

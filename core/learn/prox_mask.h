@@ -27,7 +27,7 @@ class ProxMask : public MaskParameters {
     kernels::GateSums backpropagateAndUpdate(const torch::Tensor&, const torch::Tensor&,
                                              const MaskStep&) override;
     std::int64_t zerosBehind(std::int64_t) const override { return 0; }
-    /// The two largest learned weights of each group, of equal ones the first; there is nothing to cut.
+    /// The two largest learned weights of each group (keepNM); there is nothing to cut.
     PackedMask harden(const GateCut& cut) const override;
 
   protected:
