@@ -102,7 +102,8 @@ std::shared_ptr<RunOptions> addSpecOptions(CLI::App* command) {
     command->add_option("--minutes", options->minutes, "learning time, turned into steps once");
     command->add_option("--seed", options->seed, "seed of all noise");
     command->add_option("--threads", options->threads, "threads; 0: all cores");
-    command->add_option("--device", options->device, "cpu or cuda, see 'tessera-cli devices'");
+    command->add_option("--device", options->device,
+                        "cpu; what else is here, and why it is not used, tells 'tessera-cli devices'");
     command->add_option("--dtype", options->dtype, "element type of computing: f32 or bf16");
     command->add_option("--out", options->out,
                         "folder of the run; a new one below the user's runs if left out");

@@ -93,50 +93,111 @@ AlignedBytes preparedInput(const PackedMatrix& matrix) {
     return input;
 }
 
-/// One pass over copies of a shape: a plain read, the dense product, the sparse one, in turn.
-class ShapeBench {
+/// Products timed in passes over many matrices: a plain read of the dense ones, the dense products, the
+/// sparse ones. Where the matrices are more than the caches hold, each finds its own in memory, as decoding
+/// does.
+class ProductBench {
   public:
-    ShapeBench(Matrices dense, Matrices sparse)
-        : m_dense(std::move(dense)),
-          m_sparse(std::move(sparse)),
-          m_denseInput(preparedInput(*m_dense.front())),
-          m_sparseInput(preparedInput(*m_sparse.front())) {}
-    /// Each timing comes behind one over other bytes, so that none finds its own in the cache: what is held
-    /// against each other began alike.
-    void pass(int threads, Timed& timed) {
-        const auto products = [&](const Matrices& matrices, const AlignedBytes& input) {
-            return perProduct(matrices, threads, [&](const PackedMatrix& matrix, int part, int parts) {
-                auto& y = m_y[static_cast<std::size_t>(part)];
-                y.resize(static_cast<std::size_t>(matrix.rows()));
-                matrix.product(input.as<std::byte>(), y.data(), matrix.part(part, parts));
-            });
-        };
-        m_y.resize(std::max(m_y.size(), static_cast<std::size_t>(threads)));
-        products(m_sparse, m_sparseInput);
-        timed.dense.push_back(products(m_dense, m_denseInput));
-        timed.sparse.push_back(products(m_sparse, m_sparseInput));
-        timed.read.push_back(perProduct(
-            m_dense, threads,
-            [](const PackedMatrix& matrix, int part, int parts) { matrix.readOnly(part, parts); }));
+    struct Shape {
+        std::int64_t rows, cols;
+        Matrices dense, sparse;
+        std::string label() const { return kernelLabel(sparse); }
+        double limit() const { return byteLimit(dense, sparse); }
+    };
+
+    /// The next product of a pass; of a shape with those before it that are of its size and form.
+    void add(const PackedMatrix& dense, const PackedMatrix& sparse) {
+        auto shape = std::find_if(m_shapes.begin(), m_shapes.end(), [&](const Shape& other) {
+            const auto& first = *other.sparse.front();
+            return other.rows == sparse.rows() && other.cols == sparse.cols() &&
+                   first.form() == sparse.form() && first.values() == sparse.values();
+        });
+        if (shape == m_shapes.end())
+            shape = m_shapes.insert(m_shapes.end(), {sparse.rows(), sparse.cols(), {}, {}});
+        shape->dense.push_back(&dense);
+        shape->sparse.push_back(&sparse);
+        addOutside(dense, sparse);
+        m_products.back().shape = static_cast<std::size_t>(shape - m_shapes.begin());
     }
-    std::string label() const { return kernelLabel(m_sparse); }
-    double limit() const { return byteLimit(m_dense, m_sparse); }
+    /// One that is run through, but not told of.
+    void addOutside(const PackedMatrix& dense, const PackedMatrix& sparse) {
+        m_products.push_back({kOutside, &dense, &sparse});
+        for (const auto* matrix : {&dense, &sparse}) {
+            auto& input = m_inputs[{matrix->cols(), matrix->values()}];
+            if (input.size() == 0) input = preparedInput(*matrix);
+        }
+    }
+    const std::vector<Shape>& shapes() const { return m_shapes; }
+
+    /// Adds one time to each of `timed`, in the order of shapes(). Each timing comes behind one over other
+    /// bytes, so that none finds its own in the cache: what is held against each other began alike.
+    void pass(int threads, std::vector<Timed>& timed) {
+        m_y.resize(std::max(m_y.size(), static_cast<std::size_t>(threads)));
+        const auto product = [this](const PackedMatrix& matrix, int part, int parts) {
+            auto& y = m_y[static_cast<std::size_t>(part)];
+            y.resize(std::max(y.size(), static_cast<std::size_t>(matrix.rows())));
+            matrix.product(m_inputs.at({matrix.cols(), matrix.values()}).as<std::byte>(), y.data(),
+                           matrix.part(part, parts));
+        };
+        const auto read = [](const PackedMatrix& matrix, int part, int parts) {
+            matrix.readOnly(part, parts);
+        };
+        perProduct(threads, &Product::sparse, product);
+        const auto dense = perProduct(threads, &Product::dense, product);
+        const auto sparse = perProduct(threads, &Product::sparse, product);
+        const auto reads = perProduct(threads, &Product::dense, read);
+        for (std::size_t s = 0; s < timed.size(); ++s) {
+            timed[s].read.push_back(reads[s]);
+            timed[s].dense.push_back(dense[s]);
+            timed[s].sparse.push_back(sparse[s]);
+        }
+    }
 
   private:
-    /// Microseconds of one product. The threads go through all matrices in one region, as they do in
-    /// decoding: starting them costs as much as a small product.
+    static constexpr std::size_t kOutside = SIZE_MAX;
+    struct Product {
+        std::size_t shape;
+        const PackedMatrix *dense, *sparse;
+    };
+
+    /// Microseconds of one product of each shape, of the thread that takes longest. The threads go through
+    /// all products in one region, as they do in decoding: starting them costs as much as a small product.
     template <typename Part>
-    static double perProduct(const Matrices& matrices, int threads, const Part& part) {
-        Stopwatch watch;
+    std::vector<double> perProduct(int threads, const PackedMatrix* Product::*side, const Part& part) {
+        std::vector<std::vector<double>> spent(static_cast<std::size_t>(threads),
+                                               std::vector<double>(m_shapes.size()));
 #pragma omp parallel num_threads(threads)
-        for (const auto* matrix : matrices) part(*matrix, omp_get_thread_num(), omp_get_num_threads());
-        return watch.seconds() * 1e6 / static_cast<double>(matrices.size());
+        {
+            auto& mine = spent[static_cast<std::size_t>(omp_get_thread_num())];
+            for (const auto& product : m_products) {
+                const Stopwatch watch;
+                part(*(product.*side), omp_get_thread_num(), omp_get_num_threads());
+                if (product.shape != kOutside) mine[product.shape] += watch.seconds();
+            }
+        }
+        std::vector<double> us(m_shapes.size());
+        for (std::size_t s = 0; s < us.size(); ++s) {
+            for (const auto& mine : spent) us[s] = std::max(us[s], mine[s] * 1e6);
+            us[s] /= static_cast<double>(m_shapes[s].dense.size());
+        }
+        return us;
     }
 
-    Matrices m_dense, m_sparse;
-    AlignedBytes m_denseInput, m_sparseInput;
+    std::vector<Shape> m_shapes;
+    std::vector<Product> m_products;
+    std::map<std::pair<std::int64_t, WeightValues>, AlignedBytes> m_inputs;
     std::vector<std::vector<float>> m_y;  ///< by thread
 };
+
+/// What a shape's timings come to: the sparse product, and in front of it the dense one against a plain read.
+void addRows(Json& rows, const ProductBench::Shape& shape, int threads, const Timed& timed, double torchUs,
+             bool denseToo) {
+    if (denseToo)
+        rows.push_back(
+            denseRow(shape.rows, shape.cols, threads, pairedRatio(timed.read, timed.dense), torchUs));
+    rows.push_back(row(shape.label(), shape.rows, shape.cols, threads, pairedRatio(timed.dense, timed.sparse),
+                       torchUs, shape.limit()));
+}
 
 /// Tells how far a bench is; looks whether it is still wanted.
 class Course {
@@ -214,12 +275,6 @@ Case kernelCase(std::size_t index, std::int64_t rows, std::int64_t cols) {
     return {tileMask(rows, cols, side, form == std::size(kBitmapSparsity) ? 0.0 : 0.1, 11), values};
 }
 
-Matrices pointersTo(const std::vector<PackedMatrix>& matrices) {
-    Matrices pointers;
-    for (const auto& matrix : matrices) pointers.push_back(&matrix);
-    return pointers;
-}
-
 }  // namespace
 
 PairedRatio pairedRatio(const std::vector<double>& denseUs, const std::vector<double>& sparseUs) {
@@ -263,19 +318,17 @@ Json benchKernels(const BenchRequest& request) {
                 if (request.cancellation) request.cancellation->throwIfRequested();
                 sparse.emplace_back(weights.data(), mask ? &*mask : nullptr, height, width, values);
             }
-            ShapeBench bench(pointersTo(dense), pointersTo(sparse));
+            ProductBench bench;
+            for (std::size_t i = 0; i < sparse.size(); ++i) bench.add(dense[i], sparse[i]);
+            const auto& shape = bench.shapes().front();
             for (const int threads : threadCounts(request)) {
-                Timed warm, timed;
+                std::vector<Timed> warm(1), timed(1);
                 bench.pass(threads, warm);
                 for (int i = 0; i < request.repeats; ++i) {
-                    course.next(shapeText(height, width) + ", " + bench.label());
+                    course.next(shapeText(height, width) + ", " + shape.label());
                     bench.pass(threads, timed);
                 }
-                if (index == 0)
-                    rows.push_back(denseRow(height, width, threads, pairedRatio(timed.read, timed.dense),
-                                            torchUs[threads]));
-                rows.push_back(row(bench.label(), height, width, threads,
-                                   pairedRatio(timed.dense, timed.sparse), torchUs[threads], bench.limit()));
+                addRows(rows, shape, threads, timed.front(), torchUs[threads], index == 0);
             }
         }
     }
@@ -304,116 +357,26 @@ Json matrixTable(const PackedModel& dense, const PackedModel& sparse) {
     return table;
 }
 
-/// The products of one token in the order in which decoding meets them, so that each finds its weights where
-/// decoding finds them: in memory, unless the whole model lies in the cache.
-class TokenBench {
-  public:
-    struct Shape {
-        std::int64_t rows, cols;
-        Matrices dense, sparse;
-    };
-
-    TokenBench(const PackedModel& dense, const PackedModel& sparse) {
-        const auto denseParts = dense.parts(), sparseParts = sparse.parts();
-        for (std::size_t i = 0; i < sparseParts.size(); ++i) {
-            const auto *a = denseParts[i].matrix, *b = sparseParts[i].matrix;
-            m_products.push_back({shapeOf(*a, *b, sparseParts[i].block >= 0), a, b});
-            for (const auto* matrix : {a, b}) {
-                auto& input = m_inputs[{matrix->cols(), matrix->values()}];
-                if (!input) input = preparedInput(*matrix);
-            }
-        }
-    }
-    /// The matrices of the blocks, by shape and form.
-    const std::vector<Shape>& shapes() const { return m_shapes; }
-    /// Adds one time to each of `timed`, in the order of shapes().
-    void pass(int threads, std::vector<Timed>& timed) {
-        m_y.resize(std::max(m_y.size(), static_cast<std::size_t>(threads)));
-        const auto product = [this](const PackedMatrix& matrix, int part, int parts) {
-            auto& y = m_y[static_cast<std::size_t>(part)];
-            if (y.size() < static_cast<std::size_t>(matrix.rows()))
-                y.resize(static_cast<std::size_t>(matrix.rows()));
-            matrix.product(m_inputs.at({matrix.cols(), matrix.values()})->as<std::byte>(), y.data(),
-                           matrix.part(part, parts));
-        };
-        const auto read = [](const PackedMatrix& matrix, int part, int parts) {
-            matrix.readOnly(part, parts);
-        };
-        const auto reads = perProduct(threads, &Product::dense, read);
-        const auto dense = perProduct(threads, &Product::dense, product);
-        const auto sparse = perProduct(threads, &Product::sparse, product);
-        for (std::size_t s = 0; s < timed.size(); ++s) {
-            timed[s].read.push_back(reads[s]);
-            timed[s].dense.push_back(dense[s]);
-            timed[s].sparse.push_back(sparse[s]);
-        }
-    }
-
-  private:
-    static constexpr std::size_t kOutside = SIZE_MAX;  ///< of no block: run through, not reported
-    struct Product {
-        std::size_t shape;
-        const PackedMatrix *dense, *sparse;
-    };
-
-    std::size_t shapeOf(const PackedMatrix& dense, const PackedMatrix& sparse, bool inBlock) {
-        if (!inBlock) return kOutside;
-        auto shape = std::find_if(m_shapes.begin(), m_shapes.end(), [&](const Shape& other) {
-            const auto& first = *other.sparse.front();
-            return other.rows == sparse.rows() && other.cols == sparse.cols() &&
-                   first.form() == sparse.form() && first.values() == sparse.values();
-        });
-        if (shape == m_shapes.end())
-            shape = m_shapes.insert(m_shapes.end(), {sparse.rows(), sparse.cols(), {}, {}});
-        shape->dense.push_back(&dense);
-        shape->sparse.push_back(&sparse);
-        return static_cast<std::size_t>(shape - m_shapes.begin());
-    }
-
-    /// Microseconds of one product of each shape, the mean of the threads: none waits for another.
-    template <typename Part>
-    std::vector<double> perProduct(int threads, const PackedMatrix* Product::*side, const Part& part) {
-        std::vector<std::vector<double>> spent(static_cast<std::size_t>(threads),
-                                               std::vector<double>(m_shapes.size()));
-        int used = threads;
-#pragma omp parallel num_threads(threads)
-        {
-            const int thread = omp_get_thread_num();
-#pragma omp single
-            used = omp_get_num_threads();
-            auto& mine = spent[static_cast<std::size_t>(thread)];
-            for (const auto& product : m_products) {
-                const Stopwatch watch;
-                part(*(product.*side), thread, used);
-                if (product.shape != kOutside) mine[product.shape] += watch.seconds();
-            }
-        }
-        std::vector<double> us(m_shapes.size());
-        for (std::size_t s = 0; s < us.size(); ++s) {
-            for (const auto& mine : spent) us[s] += mine[s] * 1e6;
-            us[s] /= static_cast<double>(used) * static_cast<double>(m_shapes[s].dense.size());
-        }
-        return us;
-    }
-
-    std::vector<Shape> m_shapes;
-    std::vector<Product> m_products;
-    std::map<std::pair<std::int64_t, WeightValues>, std::optional<AlignedBytes>> m_inputs;
-    std::vector<std::vector<float>> m_y;  ///< by thread
-};
-
 }  // namespace
 
 Json benchModel(const PackedModel& dense, const PackedModel& sparse, const BenchRequest& request) {
     Json rows = Json::array(), ends = Json::array();
-    TokenBench bench(dense, sparse);
+    ProductBench bench;
+    const auto denseParts = dense.parts(), sparseParts = sparse.parts();
+    for (std::size_t i = 0; i < sparseParts.size(); ++i)
+        if (sparseParts[i].block < 0)
+            bench.addOutside(*denseParts[i].matrix, *sparseParts[i].matrix);
+        else
+            bench.add(*denseParts[i].matrix, *sparseParts[i].matrix);
     const auto& shapes = bench.shapes();
     const auto passes = static_cast<std::size_t>(request.repeats) + 1;
     Course course(request, threadCounts(request).size() * passes * 2);
     for (const int threads : threadCounts(request)) {
         std::vector<Timed> timed(shapes.size());
         for (int i = 0; i <= request.repeats; ++i) {
-            course.next(i == 0 ? "the products of a token, warming up" : "the products of a token");
+            course.next(i == 0 ? "the products of a token, warming up"
+                               : "the products of a token, pass " + std::to_string(i) + " of " +
+                                     std::to_string(request.repeats));
             if (i == 0) {
                 auto warm = timed;
                 bench.pass(threads, warm);
@@ -421,15 +384,10 @@ Json benchModel(const PackedModel& dense, const PackedModel& sparse, const Bench
                 bench.pass(threads, timed);
             }
         }
-        for (std::size_t s = 0; s < shapes.size(); ++s) {
-            const auto& [height, width, denseOnes, sparseOnes] = shapes[s];
-            const double torchUs = request.torchLinear ? request.torchLinear(height, width, threads) : 0;
-            rows.push_back(
-                denseRow(height, width, threads, pairedRatio(timed[s].read, timed[s].dense), torchUs));
-            rows.push_back(row(kernelLabel(sparseOnes), height, width, threads,
-                               pairedRatio(timed[s].dense, timed[s].sparse), torchUs,
-                               byteLimit(denseOnes, sparseOnes)));
-        }
+        for (std::size_t s = 0; s < shapes.size(); ++s)
+            addRows(rows, shapes[s], threads, timed[s],
+                    request.torchLinear ? request.torchLinear(shapes[s].rows, shapes[s].cols, threads) : 0,
+                    true);
         DecodeSession denseSession(dense, threads), sparseSession(sparse, threads);
         std::vector<double> denseUs, sparseUs;
         const auto decode = [&](DecodeSession& session) {

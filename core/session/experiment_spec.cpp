@@ -188,7 +188,7 @@ ExperimentSpec ExperimentSpec::fromJson(const Json& json) {
     if (json.contains("threads")) spec.threads = static_cast<int>(wholeOf(json, "threads", 0, 4096));
     spec.device = textOf(json, "device", "cpu");
     if (spec.device != "cpu" && spec.device != "cuda")
-        refuse("device", "\"" + spec.device + "\" is no device", "choose cpu or cuda");
+        refuse("device", "\"" + spec.device + "\" is no device", "choose cpu");
     spec.dtype = textOf(json, "dtype", "bf16");
     if (spec.dtype != "bf16" && spec.dtype != "f32")
         refuse("dtype", "\"" + spec.dtype + "\" is no element type for computing", "choose bf16 or f32");

@@ -208,6 +208,21 @@ QualityMeasurement readQuality(const fs::path& file) {
     return quality;
 }
 
+TaskAccuracy TaskMeasurement::mean() const {
+    TaskAccuracy mean;
+    mean.pruned = pruned;
+    mean.dense = dense;
+    mean.difference = difference;
+    mean.low = low;
+    mean.high = high;
+    for (const auto& task : tasks) {
+        mean.items += task.items;
+        mean.won.insert(mean.won.end(), task.won.begin(), task.won.end());
+        mean.lost.insert(mean.lost.end(), task.lost.begin(), task.lost.end());
+    }
+    return mean;
+}
+
 TaskMeasurement readTaskMeasurement(const fs::path& file) {
     const auto json = readObject(file);
     TaskMeasurement measurement;

@@ -89,6 +89,9 @@ struct TaskMeasurement {
     std::vector<TaskAccuracy> tasks;
     double pruned = SpeedRow::kNone, dense = SpeedRow::kNone;  ///< means of the tasks' acc
     double difference = SpeedRow::kNone, low = SpeedRow::kNone, high = SpeedRow::kNone;
+
+    /// The means as a row without a name, over the items of all tasks.
+    TaskAccuracy mean() const;
 };
 
 /// Throw Error{Corrupt} naming the file and what is wrong with it; Error{Io, NotFound} where it cannot be

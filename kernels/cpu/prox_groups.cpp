@@ -5,6 +5,8 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 //
+#include "kernels/cpu/gate_math-inl.h"
+
 #include <algorithm>
 #include <initializer_list>
 
@@ -14,10 +16,8 @@ HWY_BEFORE_NAMESPACE();
 namespace tessera::kernels {
 namespace HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
-// At most 16 lanes, so that a thread's share is a whole number of vectors everywhere.
-using Tag = hn::CappedTag<float, 16>;
-using Vec = hn::Vec<Tag>;
+using Tag = FloatTag;
+using Vec = FloatVec;
 
 constexpr int kMostSweeps = 100;
 constexpr float kStill = 1e-6f;

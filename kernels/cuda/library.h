@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cuda/mask_steps.h"
+#include "kernels/cuda/products.h"
 #include "kernels/cuda/runtime.h"
 
 namespace tessera::kernels::cuda {
@@ -39,6 +40,7 @@ class Library {
     /// Only where usable().
     const Runtime& runtime() const { return *m_runtime; }
     const MaskSteps& maskSteps() const { return *table<MaskSteps>("tesseraCudaMaskSteps"); }
+    const Products& products() const { return *table<Products>("tesseraCudaProducts"); }
 
     /// The structure of functions that the library exports under a name; null where it has none.
     template <typename Table>

@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(32 * kWarps)
     if (tileRow >= heightTiles(matrix.rows)) return;
     const auto firstEight = std::int64_t(blockIdx.z) * Eights;
     DeviceWarp::Register<FourSums> sums[Eights] = {};
-    // Eights divides what there is (tesseraCudaTileProduct).
+    // Eights divides what there is (tileProducts).
     tileRowProduct<Eights>(ownWarp(), matrix, tileRow, blockIdx.y, gridDim.y, words, (inputs + 7) / 8,
                            firstEight, sums);
     storeSums<Eights>(ownWarp(), sums, tileRow, firstEight, matrix.rows, inputs,
@@ -124,60 +124,62 @@ unsigned blocksFor(std::int64_t count, std::int64_t each) {
     return static_cast<unsigned>((count + each - 1) / each);
 }
 
-}  // namespace
-
-#define TESSERA_EXPORT extern "C" __attribute__((visibility("default")))
-
-TESSERA_EXPORT int tesseraCudaTileInputs(const std::uint16_t* x, std::int64_t inputs, std::int64_t cols,
-                                         std::uint32_t* words, void* stream) {
+int tileInputs(const std::uint16_t* x, std::int64_t inputs, std::int64_t cols, std::uint32_t* words,
+               void* stream) {
     if (inputs < 1 || cols < 1) return cudaErrorInvalidValue;
     arrangeInputs<<<blocksFor(inputWords(inputs, cols), 256), 256, 0, static_cast<cudaStream_t>(stream)>>>(
         x, inputs, cols, words);
     return cudaGetLastError();
 }
 
-TESSERA_EXPORT int tesseraCudaTileProduct(const TileMatrix* matrix, const std::uint32_t* words,
-                                          std::int64_t inputs, int parts, float* partial, float* y,
-                                          void* stream) {
+int tileProducts(const TileMatrix& matrix, const std::uint32_t* words, std::int64_t inputs, int parts,
+                 float* partial, float* y, void* stream) {
     const auto eights = (inputs + 7) / 8;
-    if (inputs < 1 || matrix->rows < 1 || parts < 1 || parts > 65535 || (parts > 1 && !partial) ||
+    if (inputs < 1 || matrix.rows < 1 || parts < 1 || parts > 65535 || (parts > 1 && !partial) ||
         eights > 65535)
         return cudaErrorInvalidValue;
     const auto queue = static_cast<cudaStream_t>(stream);
-    const auto blocks = blocksFor(heightTiles(matrix->rows), kWarps);
+    const auto blocks = blocksFor(heightTiles(matrix.rows), kWarps);
     float* to = parts > 1 ? partial : y;
     const auto grid = [&](unsigned each) {
         return dim3(blocks, static_cast<unsigned>(parts), static_cast<unsigned>(eights) / each);
     };
     if (eights % 4 == 0)
-        tileProduct<4><<<grid(4), 32 * kWarps, 0, queue>>>(*matrix, words, inputs, to);
+        tileProduct<4><<<grid(4), 32 * kWarps, 0, queue>>>(matrix, words, inputs, to);
     else if (eights % 2 == 0)
-        tileProduct<2><<<grid(2), 32 * kWarps, 0, queue>>>(*matrix, words, inputs, to);
+        tileProduct<2><<<grid(2), 32 * kWarps, 0, queue>>>(matrix, words, inputs, to);
     else
-        tileProduct<1><<<grid(1), 32 * kWarps, 0, queue>>>(*matrix, words, inputs, to);
+        tileProduct<1><<<grid(1), 32 * kWarps, 0, queue>>>(matrix, words, inputs, to);
     if (const auto error = cudaGetLastError(); error != cudaSuccess || parts == 1) return error;
-    const auto count = inputs * matrix->rows;
+    const auto count = inputs * matrix.rows;
     sumParts<<<blocksFor(count, 256), 256, 0, queue>>>(partial, parts, count, y);
     return cudaGetLastError();
 }
 
-TESSERA_EXPORT int tesseraCudaBitmapProduct(const BitmapMatrix* matrix, const std::uint16_t* x,
-                                            std::int64_t inputs, float* y, void* stream) {
-    if (inputs < 1 || inputs > 8 || matrix->rows < 1) return cudaErrorInvalidValue;
+int bitmapProducts(const BitmapMatrix& matrix, const std::uint16_t* x, std::int64_t inputs, float* y,
+                   void* stream) {
+    if (inputs < 1 || inputs > 8 || matrix.rows < 1) return cudaErrorInvalidValue;
     const auto queue = static_cast<cudaStream_t>(stream);
-    const auto blocks = blocksFor(matrix->rows, kWarps);
-    const auto padded = widthTiles(matrix->cols) * kTileWidth;
+    const auto blocks = blocksFor(matrix.rows, kWarps);
+    const auto padded = widthTiles(matrix.cols) * kTileWidth;
     // Eight inputs are done as four and four and so on: each size is compiled once.
     for (std::int64_t done = 0; done < inputs;) {
         const auto* from = x + done * padded;
-        auto* to = y + done * matrix->rows;
+        auto* to = y + done * matrix.rows;
         if (inputs - done >= 4) {
-            bitmapProduct<4><<<blocks, 32 * kWarps, 0, queue>>>(*matrix, from, to);
+            bitmapProduct<4><<<blocks, 32 * kWarps, 0, queue>>>(matrix, from, to);
             done += 4;
         } else {
-            bitmapProduct<1><<<blocks, 32 * kWarps, 0, queue>>>(*matrix, from, to);
+            bitmapProduct<1><<<blocks, 32 * kWarps, 0, queue>>>(matrix, from, to);
             done += 1;
         }
     }
     return cudaGetLastError();
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const Products* tesseraCudaProducts() {
+    static const Products products{tileInputs, tileProducts, bitmapProducts};
+    return &products;
 }

@@ -187,19 +187,20 @@ struct Bench {
             const BitmapMatrix bitmap{matrix.rows, matrix.cols, part[0].as<std::uint64_t>(),
                                       part[1].as<std::uint16_t>(), part[2].as<std::uint64_t>()};
             for (std::int64_t n = 0; n < inputs; n += 8)
-                check(tesseraCudaBitmapProduct(&bitmap, x.as<std::uint16_t>() + n * matrix.cols,
-                                               std::min<std::int64_t>(8, inputs - n),
-                                               y.as<float>() + n * matrix.rows, stream),
-                      "tesseraCudaBitmapProduct");
+                check(tesseraCudaProducts()->bitmapProduct(bitmap, x.as<std::uint16_t>() + n * matrix.cols,
+                                                           std::min<std::int64_t>(8, inputs - n),
+                                                           y.as<float>() + n * matrix.rows, stream),
+                      "the bitmap's product");
         } else {
             const TileMatrix tiles{matrix.rows, matrix.cols, part[0].as<TileRow>(),
                                    part[1].as<std::uint32_t>(), part[2].as<std::uint32_t>()};
-            check(tesseraCudaTileInputs(x.as<std::uint16_t>(), inputs, matrix.cols, words.as<std::uint32_t>(),
-                                        stream),
-                  "tesseraCudaTileInputs");
-            check(tesseraCudaTileProduct(&tiles, words.as<std::uint32_t>(), inputs, partsFor(matrix.rows),
-                                         partial.as<float>(), y.as<float>(), stream),
-                  "tesseraCudaTileProduct");
+            check(tesseraCudaProducts()->tileInputs(x.as<std::uint16_t>(), inputs, matrix.cols,
+                                                    words.as<std::uint32_t>(), stream),
+                  "arranging the inputs");
+            check(tesseraCudaProducts()->tileProduct(tiles, words.as<std::uint32_t>(), inputs,
+                                                     partsFor(matrix.rows), partial.as<float>(),
+                                                     y.as<float>(), stream),
+                  "the tiles' product");
         }
     }
     double seconds(const std::function<void()>& work) const {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/gemv.h"
@@ -41,6 +42,18 @@ struct GemvCase {
     bool keeps(std::int64_t row, std::int64_t col) const {
         const auto index = static_cast<std::size_t>(row * cols + col);
         return keep[index / 8] >> (7 - index % 8) & 1;
+    }
+
+    /// A row's product with x in bf16, in f64: the sum and that of its terms' magnitudes.
+    std::pair<double, double> expected(std::int64_t row, const std::uint16_t* bf16) const {
+        double sum = 0, magnitude = 0;
+        for (std::int64_t c = 0; c < cols; ++c) {
+            const double product =
+                double(widen(masked[static_cast<std::size_t>(row * cols + c)])) * widen(bf16[c]);
+            sum += product;
+            magnitude += std::abs(product);
+        }
+        return {sum, magnitude};
     }
 
     GemvCase(std::int64_t rows, std::int64_t cols, Pattern pattern)

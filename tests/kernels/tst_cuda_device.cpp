@@ -2,6 +2,7 @@
 
 #include "kernels/cuda_cases.h"
 #include "kernels/cuda_host.h"
+#include "kernels/device_memory.h"
 
 // The mask steps on a device against the same bodies on the host: equal to the bit, sums too.
 

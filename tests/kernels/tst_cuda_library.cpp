@@ -10,6 +10,7 @@
 
 using tessera::kernels::cuda::Library;
 using tessera::kernels::cuda::MaskSteps;
+using tessera::kernels::cuda::Products;
 
 namespace {
 
@@ -115,6 +116,8 @@ class TestCudaLibrary : public QObject {
                  library.why().c_str());
         const auto* steps = library.table<MaskSteps>("tesseraCudaMaskSteps");
         QVERIFY(steps && steps->bernoulliForward && steps->patternBackwardAdam);
+        const auto* products = library.table<Products>("tesseraCudaProducts");
+        QVERIFY(products && products->tileInputs && products->tileProduct && products->bitmapProduct);
         // Every source for every architecture.
         QFile file(QStringLiteral(TESSERA_CUDA_LIBRARY_FILE));
         QVERIFY(file.open(QIODevice::ReadOnly));

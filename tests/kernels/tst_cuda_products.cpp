@@ -74,14 +74,7 @@ double worstError(const GemvCase& from, const std::vector<std::uint16_t>& x, std
     double worst = 0;
     for (std::int64_t n = 0; n < inputs; ++n)
         for (std::int64_t row = 0; row < from.rows; ++row) {
-            double sum = 0, magnitude = 0;
-            for (std::int64_t c = 0; c < from.cols; ++c) {
-                const double product =
-                    double(widen(from.masked[static_cast<std::size_t>(row * from.cols + c)])) *
-                    widen(x[static_cast<std::size_t>(n * stride + c)]);
-                sum += product;
-                magnitude += std::abs(product);
-            }
+            const auto [sum, magnitude] = from.expected(row, x.data() + n * stride);
             const double error = std::abs(y[static_cast<std::size_t>(n * from.rows + row)] - sum);
             const double bound = double(from.cols + 64) * 0x1p-24 * magnitude;
             if (std::isnan(error)) return INFINITY;

@@ -35,15 +35,7 @@ QString numbersText(const std::vector<std::int64_t>& numbers) {
 void AccuracyModel::set(const TaskMeasurement& measurement) {
     beginResetModel();
     m_rows = measurement.tasks;
-    if (m_rows.size() > 1) {
-        TaskAccuracy mean;
-        mean.pruned = measurement.pruned;
-        mean.dense = measurement.dense;
-        mean.difference = measurement.difference;
-        mean.low = measurement.low;
-        mean.high = measurement.high;
-        m_rows.push_back(mean);
-    }
+    if (m_rows.size() > 1) m_rows.push_back(measurement.mean());
     endResetModel();
 }
 

@@ -25,21 +25,6 @@ bool sameQuestions(const TaskMeasurement& a, const TaskMeasurement& b) {
            });
 }
 
-TaskAccuracy meanOf(const TaskMeasurement& measured) {
-    TaskAccuracy mean;
-    mean.pruned = measured.pruned;
-    mean.dense = measured.dense;
-    mean.difference = measured.difference;
-    mean.low = measured.low;
-    mean.high = measured.high;
-    for (const auto& task : measured.tasks) {
-        mean.items += task.items;
-        mean.won.insert(mean.won.end(), task.won.begin(), task.won.end());
-        mean.lost.insert(mean.lost.end(), task.lost.begin(), task.lost.end());
-    }
-    return mean;
-}
-
 }  // namespace
 
 RunColumns::Cell taskCell(const TaskAccuracy& task, bool pinned, const TaskAccuracy* base) {
@@ -68,8 +53,8 @@ RunColumns::Cell taskCell(const TaskAccuracy& task, bool pinned, const TaskAccur
 
 RunColumns::Cell meanCell(const TaskMeasurement& own, bool pinned, const TaskMeasurement* base) {
     // A mean over other questions is another figure: no items in common with ours.
-    const TaskAccuracy baseMean = base && sameQuestions(own, *base) ? meanOf(*base) : TaskAccuracy{};
-    RunColumns::Cell cell = taskCell(meanOf(own), pinned, base ? &baseMean : nullptr);
+    const TaskAccuracy baseMean = base && sameQuestions(own, *base) ? base->mean() : TaskAccuracy{};
+    RunColumns::Cell cell = taskCell(own.mean(), pinned, base ? &baseMean : nullptr);
     cell.toolTip.prepend(QObject::tr("Over %1 tasks. ").arg(own.tasks.size()));
     return cell;
 }
