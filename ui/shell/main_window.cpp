@@ -20,6 +20,7 @@
 #include "ui/shell/page_factory.h"
 #include "ui/shell/page_frame.h"
 #include "ui/shell/run_strip.h"
+#include "ui/shell/wheel_guard.h"
 #include "ui/theme/icons.h"
 #include "ui/widgets/basics.h"
 #include "ui/workspace/actions.h"
@@ -70,6 +71,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     setAcceptDrops(true);
     setMinimumSize(kLeastSize);
     Theme::instance().leaveToItsParts(this);
+    new WheelGuard(this);
     makeActions();
     makeLayout();
     makeMenus();

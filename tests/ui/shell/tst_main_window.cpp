@@ -1,13 +1,16 @@
 #include <QAction>
 #include <QApplication>
+#include <QComboBox>
 #include <QLabel>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QSettings>
 #include <QSignalSpy>
+#include <QSlider>
 #include <QStatusBar>
 #include <QTest>
 #include <QToolButton>
+#include <QWheelEvent>
 #include <cmath>
 #include <memory>
 
@@ -188,6 +191,37 @@ class TestMainWindow : public QObject {
                     worst = std::max(worst, std::abs(qGray(a.pixel(x, y)) - qGray(b.pixel(x, y))));
             QVERIFY2(worst < 80, qPrintable(QStringLiteral("%1: %2").arg(pageName(PageId(i))).arg(worst)));
         }
+    }
+
+    /// Scrolling over a choice or a slider changes neither, unless it has the keyboard.
+    void theWheelThatScrollsChangesNothing() {
+        auto window = make();
+        window->showPage(PageId::Run);
+        QTRY_VERIFY_WITH_TIMEOUT(window->pageWidget()->settled(), 60000);
+        // Whether it was taken; what is not goes on to what scrolls.
+        const auto turn = [](QWidget* over) {
+            const QPointF middle(over->width() / 2.0, over->height() / 2.0);
+            QWheelEvent event(middle, over->mapToGlobal(middle), QPoint(), QPoint(0, -120), Qt::NoButton,
+                              Qt::NoModifier, Qt::NoScrollPhase, false);
+            QApplication::sendEvent(over, &event);
+            return event.isAccepted();
+        };
+        auto* method = window->pageWidget()->findChild<QComboBox*>(QStringLiteral("field.method"));
+        auto* slider = window->pageWidget()->findChild<QSlider*>();
+        QVERIFY(method && slider);
+        // Nor does the wheel bring the keyboard.
+        QVERIFY(method->focusPolicy() == Qt::StrongFocus && slider->focusPolicy() == Qt::StrongFocus);
+        if (QWidget* focus = QApplication::focusWidget()) focus->clearFocus();
+        const int index = method->currentIndex(), value = slider->value();
+        QVERIFY(!turn(method) && !turn(slider));
+        QCOMPARE(method->currentIndex(), index);
+        QCOMPARE(slider->value(), value);
+        slider->setFocus();
+        QTRY_VERIFY(slider->hasFocus());
+        QVERIFY(turn(slider) && slider->value() != value);
+        method->setFocus();
+        QTRY_VERIFY(method->hasFocus());
+        QVERIFY(turn(method) && method->currentIndex() != index);
     }
 
     void statesOfRunsAreSaidInTheStatusBar_data() {
