@@ -1,6 +1,5 @@
 #include "core/learn/prox_mask.h"
 
-#include "core/base/error.h"
 #include "core/learn/mask_arrays.h"
 #include "core/prune/selection.h"
 #include "kernels/cpu/prox_groups.h"
@@ -9,10 +8,7 @@ namespace tessera {
 
 ProxMask::ProxMask(PrunableMatrix matrix, ProxSettings settings)
     : MaskParameters(matrix, 0, matrix.elements()), m_settings(settings) {
-    if (matrix.cols % 4 != 0)
-        throw Error(ErrorCode::InvalidInput,
-                    "the groups of 2:4 do not divide the " + std::to_string(matrix.cols) + " inputs",
-                    matrix.name, {{"exclude the matrix with --set exclude=NAME", "exclude", matrix.name}});
+    requireGroups({0.5, 2, 4}, m_matrix.cols, m_matrix.name);
 }
 
 void ProxMask::begin(const torch::Tensor& weights) {
