@@ -10,6 +10,13 @@
 #include <QSpinBox>
 #include <QTest>
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "ui/client/cli_call.h"
 #include "ui/client/client_support.h"
@@ -84,6 +91,40 @@ struct Shown {
 
     Workspace workspace;
     std::unique_ptr<PlaygroundPage> page;
+};
+
+/// Lets the engines that this process has started run for a twentieth of the time only: the starter writes
+/// hundreds of tokens between two looks at the page.
+class SlowEngines {
+  public:
+    SlowEngines()
+        : m_thread([this] {
+              while (!m_done) {
+                  const auto engines = children();
+                  for (const auto engine : engines) ::kill(engine, SIGSTOP);
+                  std::this_thread::sleep_for(std::chrono::milliseconds(19));
+                  for (const auto engine : engines) ::kill(engine, SIGCONT);
+                  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+              }
+          }) {}
+    ~SlowEngines() {
+        m_done = true;
+        m_thread.join();
+    }
+
+  private:
+    static std::vector<pid_t> children() {
+        std::vector<pid_t> found;
+        std::error_code gone;  // threads end
+        for (const auto& task : fs::directory_iterator("/proc/self/task", gone)) {
+            std::ifstream list(task.path() / "children");
+            for (pid_t child = 0; list >> child;) found.push_back(child);
+        }
+        return found;
+    }
+
+    std::atomic<bool> m_done = false;
+    std::thread m_thread;
 };
 
 }  // namespace
@@ -188,10 +229,12 @@ class PlaygroundPageTest : public QObject {
         Shown shown(m_home.runs());
         shown.field("Tokens")->setValue(240);
         QVERIFY(!shown.action("playground.stop")->isEnabled());
+        auto slow = std::make_unique<SlowEngines>();
         shown.action("playground.generate")->trigger();
         QVERIFY(!shown.action("playground.generate")->isEnabled());
         QTRY_VERIFY_WITH_TIMEOUT(shown.sides()[0].tokens.size() >= 2, kLong);
         shown.action("playground.stop")->trigger();
+        slow.reset();
         QTRY_VERIFY_WITH_TIMEOUT(shown.page->settled(), kLong);
         QCOMPARE(int(shown.sides()[0].state), int(State::Stopped));
         QVERIFY(shown.sides()[0].tokens.size() < 240);
