@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: packaging/install-packages.sh [--with-tests]
+# Installs the Debian packages that are missing: packaging/install-packages.sh [--with-tests | --with-fuzzing]
 # Does nothing, quickly, when all are there. Needs root, sudo, or someone to type the command it names.
 set -euo pipefail
 packaging="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 
 purposes=build
 [[ "${1:-}" != --with-tests ]] || purposes='build|test'
+[[ "${1:-}" != --with-fuzzing ]] || purposes='build|fuzz'
 
 mapfile -t wanted < <(
     awk -v purposes="^($purposes)\$" '!/^[[:space:]]*(#|$)/ && $2 ~ purposes { print $1 }' "$packaging/packages.txt"

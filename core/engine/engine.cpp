@@ -160,8 +160,9 @@ Json resultOf(const RunContext& context, const MaskSet& masks, const Json& perpl
     for (const auto& [phase, time] : context.seconds) seconds[phase] = time;
     Json shares = nullptr;
     if (context.stepSeconds > 0)
-        shares = {{"mask_kernels", context.maskSeconds / context.stepSeconds},
-                  {"products", context.productSeconds / context.stepSeconds}};
+        for (const auto kind : {Work::Products, Work::MaskKernels, Work::Attention, Work::RowOps, Work::Loss})
+            shares[workName(kind)] =
+                context.workSeconds[static_cast<std::size_t>(kind)] / context.stepSeconds;
     const auto learnSeconds = context.stepSeconds;
     return {{"type", "result"},
             {"run", context.directory->path().string()},

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/base/system_info.h"
+#include "core/base/work_recorder.h"
 #include "core/engine/learn_settings.h"
 #include "core/engine/mask_start.h"
 #include "core/engine/requirements.h"
@@ -46,9 +47,37 @@ void saveCheckpoint(RunContext& context, const MaskTrainer& trainer, double& too
                  {{"step", trainer.completedSteps()}, {"bytes", trainer.stateBytes()}, {"seconds", took}});
 }
 
+/// Where the time of this process' first steps goes, in Chrome's trace format; nothing where no file is
+/// named.
+class TraceFile {
+  public:
+    /// Throws where the file cannot be written, before there is anything to lose.
+    explicit TraceFile(std::filesystem::path file)
+        : m_file(std::move(file)), m_left(m_file.empty() ? 0 : kSteps) {
+        if (open()) write();
+    }
+    bool open() const { return m_left > 0; }
+    /// Another step's spans.
+    void add(const std::vector<WorkRecorder::Span>& spans) {
+        if (!open()) return;
+        m_spans.insert(m_spans.end(), spans.begin(), spans.end());
+        --m_left;
+        write();
+    }
+
+  private:
+    static constexpr int kSteps = 5;
+    void write() const { writeFileAtomically(m_file, chromeTrace(m_spans)); }
+
+    std::filesystem::path m_file;
+    int m_left;
+    std::vector<WorkRecorder::Span> m_spans;
+};
+
 }  // namespace
 
 std::optional<MaskSet> runLearnPhases(RunContext& context) {
+    TraceFile trace(context.spec.set.text("trace"));
     const auto latest = context.directory->latestCheckpoint();
     MaskList masks;
     {
@@ -97,12 +126,14 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
             saveCheckpoint(context, trainer, checkpointTook);
             return std::nullopt;
         }
+        const WorkRecorder recorder(trace.open() ? WorkRecorder::Spans::Kept : WorkRecorder::Spans::Counted);
         const auto report = trainer.step();
         context.stepSeconds += report.seconds;
         context.tokensHere +=
             trainer.settings().accumulate * trainer.settings().batch * trainer.settings().context;
-        context.maskSeconds += report.maskSeconds;
-        context.productSeconds += report.productSeconds;
+        for (std::size_t kind = 0; kind < kWorkKinds; ++kind)
+            context.workSeconds[kind] += recorder.seconds(static_cast<Work>(kind));
+        trace.add(recorder.spans());
         // What people follow is what the text says of the mask. The penalties fade over a run, and the
         // negative one of the kept weights is many times the loss at first: their sum would rise while all
         // goes well.

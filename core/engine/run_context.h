@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
 
 #include "core/base/stopwatch.h"
+#include "core/base/work_recorder.h"
 #include "core/engine/control.h"
 #include "core/formats/mask_set.h"
 #include "core/formats/model_files.h"
@@ -37,7 +39,8 @@ struct RunContext {
     std::int64_t tokensTrained = 0, stepsDone = 0;  ///< of the whole run
     std::int64_t tokensHere = 0;                    ///< seen by this process
     int threads = 0;
-    double maskSeconds = 0, productSeconds = 0, stepSeconds = 0;
+    double stepSeconds = 0;
+    std::array<double, kWorkKinds> workSeconds{};  ///< of the steps, by kind
 
     /// A window's length by option name ("context", "eval_window", "calibration_context"): a default is cut
     /// to what the model reads. Throws Error{InvalidInput} where a given one is longer.

@@ -1,5 +1,6 @@
 #include "core/learn/head_loss.h"
 
+#include "core/base/work_recorder.h"
 #include "core/model/torch_runtime.h"
 #include "kernels/cpu/token_loss.h"
 
@@ -13,6 +14,7 @@ constexpr std::int64_t kChunk = 512;
 kernels::TokenLossSums lossOfChunk(torch::Tensor& student, const torch::Tensor& teacher,
                                    const std::int64_t* targets, const HeadLossWeights& weights,
                                    double scale) {
+    const WorkSpan span(Work::Loss, "loss");
     const auto tokens = student.size(0), vocabulary = student.size(1);
     const auto ce = static_cast<float>(weights.crossEntropy), kl = static_cast<float>(weights.divergence);
     if (student.scalar_type() == torch::kBFloat16) {
@@ -23,6 +25,11 @@ kernels::TokenLossSums lossOfChunk(torch::Tensor& student, const torch::Tensor& 
     auto* logits = student.data_ptr<float>();
     return kernels::tokenLoss(logits, teacher.defined() ? teacher.data_ptr<float>() : nullptr, targets,
                               logits, nullptr, tokens, vocabulary, ce, kl, static_cast<float>(scale));
+}
+
+torch::Tensor headProduct(const torch::Tensor& hidden, const torch::Tensor& head) {
+    const WorkSpan span(Work::Products, "head");
+    return torch::linear(hidden, head);
 }
 
 struct HeadLoss : torch::autograd::Function<HeadLoss> {
@@ -42,9 +49,9 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
         kernels::TokenLossSums sums;
         for (std::int64_t begin = 0; begin < tokens; begin += kChunk) {
             const auto count = std::min(kChunk, tokens - begin);
-            auto student = torch::linear(hidden.narrow(0, begin, count), head);
+            auto student = headProduct(hidden.narrow(0, begin, count), head);
             torch::Tensor teacher;
-            if (teacherHidden) teacher = torch::linear(teacherHidden->narrow(0, begin, count), head);
+            if (teacherHidden) teacher = headProduct(teacherHidden->narrow(0, begin, count), head);
             // The loss puts the gradient where the logits were.
             torch::Tensor shaped;
             if (!shape.plain()) {
@@ -57,6 +64,7 @@ struct HeadLoss : torch::autograd::Function<HeadLoss> {
             sums.crossEntropy += part.crossEntropy;
             sums.divergence += part.divergence;
             if (!shape.plain()) shape.backpropagate(student, shaped);
+            const WorkSpan span(Work::Products, "gradient of the head's input");
             gradient.narrow(0, begin, count).copy_(torch::mm(student, head));
         }
         auto* parts = reinterpret_cast<HeadLossParts*>(partsAddress);
@@ -91,7 +99,7 @@ double headCrossEntropy(const torch::Tensor& hidden, const torch::Tensor& head, 
     double sum = 0;
     for (std::int64_t begin = 0; begin < hidden.size(0); begin += kChunk) {
         const auto count = std::min(kChunk, hidden.size(0) - begin);
-        auto logits = torch::linear(hidden.narrow(0, begin, count), head);
+        auto logits = headProduct(hidden.narrow(0, begin, count), head);
         shape.apply(logits);
         const auto* target = flat.data_ptr<std::int64_t>() + begin;
         sum += (logits.scalar_type() == torch::kBFloat16

@@ -23,17 +23,11 @@ struct MaskedGroup {
     bool updateAtOnce = true;  ///< Adam inside backward; else the gradient is accumulated
 };
 
-/// Seconds spent, added up over a step.
-struct StepTimes {
-    double maskKernels = 0.0;
-    double products = 0.0;
-};
-
 /// Samples the group's masks into `masked`. Call before maskedLinear in each forward.
-void sampleGroup(MaskedGroup& group, StepTimes& times);
+void sampleGroup(MaskedGroup& group);
 
 /// input [.., cols] x masked^T. Backward computes the weights' gradient and hands it to each member's mask at
-/// once, so that it never exists for more than one group. `group` and `times` must outlive backward.
-torch::Tensor maskedLinear(const torch::Tensor& input, MaskedGroup& group, StepTimes& times);
+/// once, so that it never exists for more than one group. `group` must outlive backward.
+torch::Tensor maskedLinear(const torch::Tensor& input, MaskedGroup& group);
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
+#include "core/base/work_recorder.h"
 
 namespace tessera {
 
@@ -102,22 +103,22 @@ void MaskTrainer::setStep(std::int64_t step, std::int64_t micro) {
     }
 }
 
-HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro, bool update,
-                                           StepTimes& times, double& loss) {
+HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro, bool update, double& loss) {
     const auto& s = m_settings;
     setStep(step, micro);
     const auto ids = batchOf((step * s.accumulate + micro) * s.batch);
 
     torch::Tensor teacher;
     if (s.loss.divergence != 0.0) {
-        torch::NoGradGuard guard;
+        const torch::NoGradGuard guard;
+        const WorkSpan span(Work::Teacher, "dense model");
         teacher =
             m_decoder.hidden(ids).narrow(1, 0, s.context - 1).reshape({-1, m_decoder.config.hiddenSize});
     }
 
     for (auto& block : m_groups)
         for (auto& group : block) {
-            sampleGroup(group, times);
+            sampleGroup(group);
             group.updateAtOnce = update;
         }
     auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids);
@@ -126,20 +127,18 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
         torch::NoGradGuard guard;
         for (std::size_t block = 0; block < m_groups.size(); ++block) {
             entering.push_back(state);
-            state = blockForward(block, state, times);
+            state = blockForward(block, state);
         }
     }
     state.requires_grad_(true);
     for (std::size_t block = entering.size(); block < m_groups.size(); ++block)
-        state = blockForward(block, state, times);
+        state = blockForward(block, state);
     const auto final = rmsNorm(state, m_decoder.outer.finalNorm, m_decoder.config.rmsEps)
                            .narrow(1, 0, s.context - 1)
                            .reshape({-1, m_decoder.config.hiddenSize});
     HeadLossParts parts;
-    Stopwatch head;
     const auto total = headLoss(final, teacher, m_decoder.outer.head, LogitShape(m_decoder.config),
                                 ids.narrow(1, 1, s.context - 1).reshape({-1}), s.loss, parts);
-    times.products += head.seconds();
     loss = total.item<double>();
 
     // The regularisers act on the masks of this forward (8.4); their gradients go with the gates' own.
@@ -182,23 +181,22 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
     }
     if (!std::isfinite(loss)) throwNonFinite(step, ids);
     (s.accumulate > 1 ? total / static_cast<double>(s.accumulate) : total).backward();
-    if (s.activationCheckpointing) backThroughBlocks(std::move(entering), state.grad(), times);
+    if (s.activationCheckpointing) backThroughBlocks(std::move(entering), state.grad());
     return parts;
 }
 
-torch::Tensor MaskTrainer::blockForward(std::size_t block, const torch::Tensor& input, StepTimes& times) {
+torch::Tensor MaskTrainer::blockForward(std::size_t block, const torch::Tensor& input) {
     return decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, input,
                         [&, block](const torch::Tensor& x, Group group) {
-                            return maskedLinear(x, m_groups[block][static_cast<std::size_t>(group)], times);
+                            return maskedLinear(x, m_groups[block][static_cast<std::size_t>(group)]);
                         });
 }
 
-void MaskTrainer::backThroughBlocks(std::vector<torch::Tensor> entering, torch::Tensor gradient,
-                                    StepTimes& times) {
+void MaskTrainer::backThroughBlocks(std::vector<torch::Tensor> entering, torch::Tensor gradient) {
     for (auto block = entering.size(); block-- > 0;) {
         const auto input = entering.back().detach().requires_grad_(true);
         entering.pop_back();
-        blockForward(block, input, times).backward(gradient);
+        blockForward(block, input).backward(gradient);
         gradient = input.grad();
     }
 }
@@ -206,13 +204,13 @@ void MaskTrainer::backThroughBlocks(std::vector<torch::Tensor> entering, torch::
 StepReport MaskTrainer::step() {
     const auto& s = m_settings;
     Stopwatch watch;
-    StepTimes times;
+    const WorkSpan span(Work::Step, "step");
     StepReport report;
     const bool atOnce = s.accumulate == 1 && s.clip <= 0;
     double squaredGradient = 0;
     for (std::int64_t micro = 0; micro < s.accumulate; ++micro) {
         double loss = 0;
-        const auto parts = forwardBackward(m_completed, micro, atOnce, times, loss);
+        const auto parts = forwardBackward(m_completed, micro, atOnce, loss);
         report.loss += loss / static_cast<double>(s.accumulate);
         report.crossEntropy += parts.crossEntropy / static_cast<double>(s.accumulate);
         report.divergence += parts.divergence / static_cast<double>(s.accumulate);
@@ -227,15 +225,10 @@ StepReport MaskTrainer::step() {
     report.gradientNorm = std::sqrt(squaredGradient);
     if (!atOnce) {
         const double scale = s.clip > 0 && report.gradientNorm > s.clip ? s.clip / report.gradientNorm : 1.0;
-        Stopwatch kernelWatch;
+        const WorkSpan update(Work::MaskKernels, "Adam");
         for (auto* member : m_members) member->mask->update(scale, member->step);
-        times.maskKernels += kernelWatch.seconds();
     }
-    for (const auto* member : m_members) {
-        const auto [least, most] = torch::aminmax(member->mask->logits());
-        if (!std::isfinite(least.item<float>()) || !std::isfinite(most.item<float>()))
-            throwNonFinite("the mask's logits have left the range of numbers", *member->mask);
-    }
+    requireFiniteLogits();
     report.softDensity = gates / static_cast<double>(m_weights);
     if (!m_members.empty()) {
         report.kappa = m_members[0]->step.gate.kappa;
@@ -246,20 +239,26 @@ StepReport MaskTrainer::step() {
     if (s.centring) recentre();
     report.step = m_completed;
     report.tokens = m_completed * s.accumulate * s.batch * s.context;
-    report.maskSeconds = times.maskKernels;
-    report.productSeconds = times.products;
     report.seconds = watch.seconds();
     return report;
+}
+
+void MaskTrainer::requireFiniteLogits() const {
+    const WorkSpan span(Work::Other, "check of the logits");
+    for (const auto* member : m_members) {
+        const auto [least, most] = torch::aminmax(member->mask->logits());
+        if (!std::isfinite(least.item<float>()) || !std::isfinite(most.item<float>()))
+            throwNonFinite("the mask's logits have left the range of numbers", *member->mask);
+    }
 }
 
 double MaskTrainer::measureStep() {
     const auto steps = m_settings.steps;
     if (m_settings.steps <= 0) m_settings.steps = 1;
-    StepTimes times;
     double loss = 0, seconds = 0;
     for (int i = 0; i < 2; ++i) {  // the first warms caches and allocators up
         Stopwatch watch;
-        forwardBackward(0, 0, false, times, loss);
+        forwardBackward(0, 0, false, loss);
         seconds = watch.seconds();
     }
     for (auto& mask : m_masks) mask->discardGradient();
@@ -268,6 +267,7 @@ double MaskTrainer::measureStep() {
 }
 
 void MaskTrainer::recentre() {
+    const WorkSpan span(Work::Other, "centring");
     for (const auto& group : targetGroups(m_masks, m_settings.scope)) {
         const float shift = budgetQuantile(group, m_settings.sparsity);
         for (std::size_t i = 0; i < m_masks.size(); ++i)

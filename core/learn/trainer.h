@@ -60,7 +60,7 @@ struct StepReport {
     double gradientNorm = 0;
     double kappa = 0, tau = 0, learningRate = 0;
     std::int64_t tokens = 0;  ///< seen since the beginning
-    double seconds = 0, maskSeconds = 0, productSeconds = 0;
+    double seconds = 0;
 };
 
 /// Learns the masks of a frozen model end to end. One thread.
@@ -98,13 +98,14 @@ class MaskTrainer {
   private:
     torch::Tensor batchOf(std::int64_t position);
     void setStep(std::int64_t step, std::int64_t micro);
-    HeadLossParts forwardBackward(std::int64_t step, std::int64_t micro, bool update, StepTimes& times,
-                                  double& loss);
-    torch::Tensor blockForward(std::size_t block, const torch::Tensor& input, StepTimes& times);
+    HeadLossParts forwardBackward(std::int64_t step, std::int64_t micro, bool update, double& loss);
+    torch::Tensor blockForward(std::size_t block, const torch::Tensor& input);
     /// Carries the gradient of what left the last block back through all, each computed again from what
     /// entered it.
-    void backThroughBlocks(std::vector<torch::Tensor> entering, torch::Tensor gradient, StepTimes& times);
+    void backThroughBlocks(std::vector<torch::Tensor> entering, torch::Tensor gradient);
     void recentre();
+    /// Throws Error{Numerical} that names the first mask with one that is not.
+    void requireFiniteLogits() const;
     /// What helps against numbers that are not finite: a quarter of this run's rate.
     Remedy smallerLearningRate() const;
     [[noreturn]] void throwNonFinite(std::int64_t step, const torch::Tensor& ids);

@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "core/base/work_recorder.h"
+#include "core/model/torch_runtime.h"
+#include "kernels/cpu/causal_softmax.h"
+
 namespace tessera {
 
 namespace {
@@ -9,23 +13,13 @@ namespace {
 /// Queries are taken in blocks of this many; a block reads the keys up to its own end only.
 constexpr std::int64_t kQueryBlock = 128;
 
-/// -infinity above the diagonal of the last `rows` columns, for a block of queries.
-torch::Tensor diagonalMask(std::int64_t rows, torch::ScalarType dtype) {
-    return torch::full({rows, rows}, -std::numeric_limits<float>::infinity(), torch::kFloat32)
-        .triu(1)
-        .to(dtype);
-}
-
-/// -infinity for the keys that have left a query's window: [rows, rows + window - 1 or less], the last query
-/// over the last key.
-torch::Tensor windowMask(std::int64_t rows, std::int64_t keys, std::int64_t window, torch::ScalarType dtype) {
-    return torch::full({rows, keys}, -std::numeric_limits<float>::infinity(), torch::kFloat32)
-        .tril(keys - rows - window)
-        .to(dtype);
-}
-
 double scaleOf(const AttentionSettings& settings, std::int64_t dim) {
     return settings.scale != 0 ? settings.scale : 1.0 / std::sqrt(static_cast<double>(dim));
+}
+
+torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right) {
+    const WorkSpan span(Work::Products, "attention's product");
+    return torch::bmm(left, right);
 }
 
 struct CausalAttention : torch::autograd::Function<CausalAttention> {
@@ -36,6 +30,7 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
     /// [groups, tokens, dim]: one product with the keys serves all of them.
     static torch::Tensor forward(Context* context, const torch::Tensor& query, const torch::Tensor& key,
                                  const torch::Tensor& value, double scale, double cap, std::int64_t window) {
+        const WorkSpan span(Work::Attention, "attention");
         const auto groups = query.size(0), share = query.size(1), tokens = query.size(2), dim = query.size(3);
         const auto q = query.mul(scale).contiguous(), k = key.contiguous(), v = value.contiguous();
         auto output = torch::empty_like(q);
@@ -45,18 +40,17 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
             const auto rows = std::min(kQueryBlock, tokens - begin), end = begin + rows;
             const auto first = firstKey(begin, window), keys = end - first;
             const auto qb = q.narrow(2, begin, rows).reshape({groups, share * rows, dim});
-            auto scores = torch::bmm(qb, k.narrow(1, first, keys).transpose(1, 2));
+            auto scores = product(qb, k.narrow(1, first, keys).transpose(1, 2));
             torch::Tensor bent;
             if (cap != 0) {
                 scores.div_(cap).tanh_();
                 if (training) bent = scores.clone();
                 scores.mul_(cap);
             }
-            auto view = scores.view({groups, share, rows, keys});
-            view.narrow(3, keys - rows, rows).add_(diagonalMask(rows, scores.scalar_type()));
-            if (window > 0 && keys > window) view.add_(windowMask(rows, keys, window, scores.scalar_type()));
-            const auto probabilities = torch::softmax(scores, -1);
-            const auto out = torch::bmm(probabilities, v.narrow(1, first, keys));
+            const kernels::CausalShape shape{groups * share * rows, rows, keys, begin - first, window};
+            onPayload([&](auto* rowsOfScores) { kernels::causalSoftmax(rowsOfScores, shape); }, scores);
+            const auto& probabilities = scores;
+            const auto out = product(probabilities, v.narrow(1, first, keys));
             output.narrow(2, begin, rows).copy_(out.view({groups, share, rows, dim}));
             if (!training) continue;
             saved.push_back(probabilities);
@@ -70,6 +64,7 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
     }
 
     static List backward(Context* context, List gradients) {
+        const WorkSpan span(Work::Attention, "attention backward");
         const auto saved = context->get_saved_variables();
         const auto &q = saved[0], &k = saved[1], &v = saved[2];
         const double scale = context->saved_data["scale"].toDouble();
@@ -87,15 +82,17 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
             const auto& p = saved[next++];  // [groups, share * rows, keys]
             const auto go = gradOut.narrow(2, begin, rows).reshape({groups, share * rows, dim});
             const auto qb = q.narrow(2, begin, rows).reshape({groups, share * rows, dim});
-            gradV.narrow(1, first, keys).add_(torch::bmm(p.transpose(1, 2), go));
-            const auto gradP = torch::bmm(go, v.narrow(1, first, keys).transpose(1, 2));
-            auto gradS = torch::_softmax_backward_data(gradP, p, -1, p.scalar_type());
+            gradV.narrow(1, first, keys).add_(product(p.transpose(1, 2), go));
+            auto gradS = product(go, v.narrow(1, first, keys).transpose(1, 2));
+            const kernels::CausalShape shape{groups * share * rows, rows, keys, begin - first, window};
+            onPayload(
+                [&](auto* given, auto* gradient) { kernels::causalSoftmaxGradient(given, gradient, shape); },
+                p, gradS);
             // The derivative of c tanh(s / c).
             if (cap != 0) gradS = gradS * (1 - saved[next++].square());
-            gradK.narrow(1, first, keys).add_(torch::bmm(gradS.transpose(1, 2), qb));
+            gradK.narrow(1, first, keys).add_(product(gradS.transpose(1, 2), qb));
             gradQ.narrow(2, begin, rows)
-                .copy_(
-                    torch::bmm(gradS, k.narrow(1, first, keys)).mul_(scale).view({groups, share, rows, dim}));
+                .copy_(product(gradS, k.narrow(1, first, keys)).mul_(scale).view({groups, share, rows, dim}));
         }
         // q was saved already scaled, so the keys' gradient carries the scale.
         return {gradQ, gradK.to(k.scalar_type()), gradV.to(v.scalar_type()), {}, {}, {}};

@@ -1,6 +1,7 @@
 #include "core/model/decoder.h"
 
 #include "core/base/error.h"
+#include "core/base/work_recorder.h"
 #include "core/model/torch_runtime.h"
 
 namespace tessera {
@@ -26,12 +27,6 @@ std::array<std::int64_t, 7> matrixRows(const ModelConfig& config) {
     const auto q = config.heads * config.headDim, kv = config.kvHeads * config.headDim;
     return {
         q, kv, kv, config.hiddenSize, config.intermediateSize, config.intermediateSize, config.hiddenSize};
-}
-
-torch::Tensor rotate(const torch::Tensor& x, const Turns& rotary) {
-    const auto half = x.size(-1) / 2;
-    const auto rotated = torch::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1);
-    return x * rotary.cos + rotated * rotary.sin;
 }
 
 /// A norm's weight as it is multiplied with; undefined where the model has none of this name.
@@ -153,13 +148,6 @@ AttentionSettings attentionSettings(const ModelConfig& config, bool sliding) {
     return {config.attentionScale(), config.scoreCap, sliding ? config.slidingWindow : 0};
 }
 
-torch::Tensor rmsNorm(const torch::Tensor& input, const torch::Tensor& weight, double eps) {
-    const auto x = input.to(torch::kFloat32);
-    const auto scale = torch::rsqrt(x.square().mean(-1, true) + eps);
-    if (weight.scalar_type() != input.scalar_type()) return (weight * (x * scale)).to(input.scalar_type());
-    return weight * (x * scale).to(input.scalar_type());
-}
-
 torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
                            const torch::Tensor& hidden, const GroupLinear& linear,
                            const Attention& attention) {
@@ -187,29 +175,23 @@ torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weight
                                 projected.narrow(-1, (heads + kvHeads) * dim, kvHeads * dim)},
                                -1);
     }
-    const auto qkv = projected.view({batch, tokens, heads + 2 * kvHeads, dim}).transpose(1, 2);
-    const auto& turns = rotary.of(weights);
-    const Turns positions{turns.cos.narrow(0, 0, tokens), turns.sin.narrow(0, 0, tokens)};
-    // Queries and keys turn together.
-    const auto turned = rotate(qkv.narrow(1, 0, heads + kvHeads), positions);
+    const auto apart = turnHeads(projected, rotary.of(weights), heads, kvHeads);
     const auto attended =
-        attention(turned.narrow(1, 0, heads), turned.narrow(1, heads, kvHeads),
-                  qkv.narrow(1, heads + kvHeads, kvHeads), attentionSettings(config, weights.slides));
+        attention(apart.query, apart.key, apart.value, attentionSettings(config, weights.slides));
     const auto middle =
         added(config, hidden,
               product(attended.transpose(1, 2).reshape({batch, tokens, heads * dim}), Group::Output),
               weights.attentionOutputNorm);
 
     const auto gateUp = product(entering(middle, weights.postNorm), Group::GateUp);
-    const auto gate = gateUp.narrow(-1, 0, config.intermediateSize);
-    const auto up = gateUp.narrow(-1, config.intermediateSize, config.intermediateSize);
-    const auto opened = config.activation == Activation::Silu ? torch::silu(gate) : torch::gelu(gate, "tanh");
-    return added(config, middle, product(opened * up, Group::Down), weights.feedForwardOutputNorm);
+    return added(config, middle, product(gatedUnit(gateUp, config.activation), Group::Down),
+                 weights.feedForwardOutputNorm);
 }
 
 torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
                            const torch::Tensor& hidden, const Attention& attention) {
     const auto own = [&](const torch::Tensor& input, Group group) {
+        const WorkSpan span(Work::Products, "dense product");
         return torch::linear(input, weights.group(group));
     };
     return decoderBlock(config, weights, rotary, hidden, own, attention);

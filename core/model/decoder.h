@@ -10,6 +10,7 @@
 #include "core/formats/model_config.h"
 #include "core/formats/model_files.h"
 #include "core/model/attention.h"
+#include "core/model/block_functions.h"
 
 namespace tessera {
 
@@ -55,11 +56,6 @@ struct OuterWeights {
 BlockWeights loadBlock(const ModelFiles& files, int block, torch::ScalarType dtype);
 OuterWeights loadOuter(const ModelFiles& files, torch::ScalarType dtype);
 
-/// cos and sin of the rotary embedding for positions 0..length-1: [length, headDim], in `dtype`.
-struct Turns {
-    torch::Tensor cos;
-    torch::Tensor sin;
-};
 /// Of the blocks that see everything and of those that slide; the same tensors where they turn alike.
 struct RotaryTable {
     Turns full, sliding;
@@ -68,6 +64,7 @@ struct RotaryTable {
     /// The rows of these positions.
     RotaryTable at(const torch::Tensor& positions) const;
 };
+/// Turns of positions 0..length-1, in `dtype`.
 RotaryTable rotaryTable(const ModelConfig& config, std::int64_t length, torch::ScalarType dtype);
 
 /// What enters the first block: ids int64 of any shape -> [.., hidden].
@@ -105,10 +102,6 @@ torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weight
 /// With the block's own weights.
 torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weights, const RotaryTable& rotary,
                            const torch::Tensor& hidden, const Attention& attention = causalAttention);
-
-/// RMSNorm over the last dimension, statistics in f32. A weight of the input's type multiplies what has been
-/// rounded to it (as Hugging Face's LlamaRMSNorm); an f32 one before rounding (as its Gemma's).
-torch::Tensor rmsNorm(const torch::Tensor& input, const torch::Tensor& weight, double eps);
 
 /// A whole model in memory.
 struct Decoder {

@@ -193,6 +193,17 @@ std::vector<OptionDescription> makeDescriptions() {
                  {},
                  "least time between checkpoints; 0: 60 s or 20 times what one takes",
                  kLearn});
+    d.push_back({"trace",
+                 OptionType::Text,
+                 "",
+                 "",
+                 "",
+                 0,
+                 0,
+                 {},
+                 "file for where the time of the first five steps goes, in Chrome's trace format "
+                 "(chrome://tracing, Perfetto)",
+                 kLearn});
     d.push_back(whole("snapshots", "20", "", 1, 20, "", "tile maps and hard masks kept over the run"));
     return d;
 }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/engine/engine.h"
+#include "core/formats/model_files.h"
 #include "core/session/model_catalogue.h"
 #include "core/session/run_directory.h"
 #include "support/numpy.h"
@@ -107,6 +108,48 @@ class TestRuns : public QObject {
         other["seed"] = 12;
         run(other);
         QVERIFY(masksOf(one) != masksOf(other));
+    }
+
+    /// trace: the first steps in Chrome's trace format, with every kind of work in its place; and the shares
+    /// of the result are of the same spans.
+    void theTraceShowsTheSteps() {
+        const auto file = (m_scratch / "trace.json").string();
+        const auto result = run(spec("leap", {{"steps", 7}}, {{"trace", file}}));
+        const auto trace = readJsonFile(file);
+        std::vector<std::pair<double, double>> steps;
+        std::map<std::string, int> kinds, names;
+        for (const auto& event : trace.at("traceEvents")) {
+            ++kinds[event.at("cat").get<std::string>()];
+            ++names[event.at("name").get<std::string>()];
+            const auto begin = event.at("ts").get<double>();
+            if (event.at("name") == "step") steps.emplace_back(begin, begin + event.at("dur").get<double>());
+        }
+        QCOMPARE(steps.size(), std::size_t(5));
+        for (const auto& event : trace.at("traceEvents")) {
+            const auto begin = event.at("ts").get<double>(), end = begin + event.at("dur").get<double>();
+            QVERIFY(std::any_of(steps.begin(), steps.end(), [&](const auto& step) {
+                return begin >= step.first && end <= step.second + 1e-3;
+            }));
+        }
+        for (const char* kind : {"teacher", "products", "mask_kernels", "attention", "row_ops", "loss"})
+            QVERIFY2(kinds[kind] > 0, kind);
+        // A block has four groups; the dense model's products are counted apart from the masked ones.
+        const int groups = 4 * ModelFiles::open(catalogueModel("starter").path()).config().layers;
+        QCOMPARE(names["masked product"], 5 * groups);
+        QCOMPARE(names["dense product"], 5 * groups);
+        QCOMPARE(names["mask backward and Adam"], 5 * groups);
+        QCOMPARE(names["norm backward"], 5 * (groups / 2 + 1));
+        double all = 0;
+        for (const char* kind : {"products", "mask_kernels", "row_ops", "loss"}) {
+            const auto share = result.at("step_shares").at(kind).get<double>();
+            QVERIFY2(share > 0, kind);
+            all += share;
+        }
+        QVERIFY(all < 1);
+        // Nothing is begun where the trace could not be written.
+        const auto wrong =
+            spec("leap", Json::object(), {{"trace", (m_scratch / "none" / "trace.json").string()}});
+        EXPECT_ERROR(run(wrong), NotFound, "trace.json");
     }
 
     /// With no text named, the installed one: its learning part to calibrate on, its held-out part to

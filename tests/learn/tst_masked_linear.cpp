@@ -254,7 +254,6 @@ Q_DECLARE_METATYPE(Kind)
 
 class MaskedLinearTest : public QObject {
     Q_OBJECT
-    StepTimes m_times;
 
     static void methods() {
         QTest::addColumn<Kind>("kind");
@@ -269,8 +268,8 @@ class MaskedLinearTest : public QObject {
     void forwardIsTheExplicitProduct() {
         QFETCH(Kind, kind);
         Case c(kind);
-        sampleGroup(c.group, m_times);
-        const auto y = maskedLinear(c.input, c.group, m_times);
+        sampleGroup(c.group);
+        const auto y = maskedLinear(c.input, c.group);
         QCOMPARE(y.dim(), std::int64_t(3));
         const double off = deviation(widened(y), c.output(widened(c.input), c.logits()));
         QVERIFY2(off < 1e-6, qPrintable(QString::number(off)));
@@ -287,8 +286,8 @@ class MaskedLinearTest : public QObject {
         QFETCH(Kind, kind);
         Case c(kind);
         c.group.updateAtOnce = false;
-        sampleGroup(c.group, m_times);
-        c.lossOf(maskedLinear(c.input, c.group, m_times)).backward();
+        sampleGroup(c.group);
+        c.lossOf(maskedLinear(c.input, c.group)).backward();
 
         const auto x = widened(c.input);
         const auto logits = c.logits();
@@ -331,8 +330,8 @@ class MaskedLinearTest : public QObject {
         Case stored(kind), fused(kind);
         stored.group.updateAtOnce = false;
         for (auto* c : {&stored, &fused}) {
-            sampleGroup(c->group, m_times);
-            c->lossOf(maskedLinear(c->input, c->group, m_times)).backward();
+            sampleGroup(c->group);
+            c->lossOf(maskedLinear(c->input, c->group)).backward();
         }
         for (const std::size_t member : {0u, 2u}) {
             const auto gradient = stored.gradientOf(member).clone();
@@ -361,8 +360,8 @@ class MaskedLinearTest : public QObject {
         for (auto* c : {&once, &twice}) {
             c->group.updateAtOnce = false;
             for (int i = 0; i < (c == &twice ? 2 : 1); ++i) {
-                sampleGroup(c->group, m_times);
-                c->lossOf(maskedLinear(c->input, c->group, m_times)).backward();
+                sampleGroup(c->group);
+                c->lossOf(maskedLinear(c->input, c->group)).backward();
             }
         }
         for (const std::size_t member : {0u, 2u})
@@ -376,8 +375,8 @@ class MaskedLinearTest : public QObject {
         QFETCH(Kind, kind);
         Case c(kind);
         const auto before = c.group.weights.clone();
-        sampleGroup(c.group, m_times);
-        c.lossOf(maskedLinear(c.input, c.group, m_times)).backward();
+        sampleGroup(c.group);
+        c.lossOf(maskedLinear(c.input, c.group)).backward();
         QVERIFY(torch::equal(c.group.weights, before));
         QVERIFY(!c.group.weights.grad().defined() && !c.group.masked.grad().defined());
         QVERIFY(torch::equal(c.group.masked.narrow(0, 13, 6), before.narrow(0, 13, 6)));
@@ -389,12 +388,12 @@ class MaskedLinearTest : public QObject {
     void noiseBelongsToTheStep() {
         QFETCH(Kind, kind);
         Case c(kind);
-        sampleGroup(c.group, m_times);
+        sampleGroup(c.group);
         const auto first = c.group.masked.clone();
-        sampleGroup(c.group, m_times);
+        sampleGroup(c.group);
         QVERIFY(torch::equal(c.group.masked, first));
         for (auto& member : c.group.members) ++member.step.noise.step;
-        sampleGroup(c.group, m_times);
+        sampleGroup(c.group);
         QVERIFY(!torch::equal(c.group.masked, first));
     }
 };
