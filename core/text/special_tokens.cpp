@@ -67,12 +67,12 @@ std::int32_t tokenNamed(const TokenizerDefinition& definition, const std::string
                                             : static_cast<std::int32_t>(found - definition.tokens.begin());
 }
 
-void readTokenizerConfig(const std::filesystem::path& folder, TokenizerDefinition& definition) {
+Json readTokenizerConfig(const std::filesystem::path& folder) {
     const auto path = folder / "tokenizer_config.json";
-    if (!std::filesystem::exists(path)) return;
-    definition.config = readJsonFile(path);
-    if (!definition.config.is_object())
-        throw Error(ErrorCode::Corrupt, "this is not a JSON object", path.string());
+    if (!std::filesystem::exists(path)) return nullptr;
+    auto config = readJsonFile(path);
+    if (!config.is_object()) throw Error(ErrorCode::Corrupt, "this is not a JSON object", path.string());
+    return config;
 }
 
 void readSpecialTokens(const std::string& where, TokenizerDefinition& definition) {

@@ -57,8 +57,8 @@ void placeToken(TokenizerDefinition& definition, std::int64_t id, const std::str
 /// -1: there is no such token.
 std::int32_t tokenNamed(const TokenizerDefinition& definition, const std::string& text);
 
-/// Reads the tokenizer_config.json in `folder`, if there is one.
-void readTokenizerConfig(const std::filesystem::path& folder, TokenizerDefinition& definition);
+/// The tokenizer_config.json in `folder`; null where there is none.
+Json readTokenizerConfig(const std::filesystem::path& folder);
 /// Takes bos, eos and whether they are put around a text from the configuration and, where that does not say,
 /// from the post-processor. `where` names the tokenizer's file.
 void readSpecialTokens(const std::string& where, TokenizerDefinition& definition);

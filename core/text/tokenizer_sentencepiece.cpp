@@ -220,7 +220,7 @@ std::shared_ptr<const Tokenizer> loadSentencePiece(const std::filesystem::path& 
     definition.eos = model->processor().eos_id();
     definition.addsBos = definition.bos >= 0;
     const auto count = definition.tokens.size();
-    readTokenizerConfig(tokenizerModel.parent_path(), definition);
+    definition.config = readTokenizerConfig(tokenizerModel.parent_path());
     addConfigured(definition, cut, (tokenizerModel.parent_path() / "tokenizer_config.json").string());
     readSpecialTokens(where, definition);
     if (mergesAreTheLibrarys(proto)) return std::make_shared<PipelineTokenizer>(std::move(definition), where);

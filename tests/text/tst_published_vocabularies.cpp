@@ -9,6 +9,7 @@
 #include "core/base/file_io.h"
 #include "core/base/sha256.h"
 #include "core/text/tokenizer.h"
+#include "core/text/tokenizer_parts.h"
 #include "support/support.h"
 #include "text/tokenizer_export.h"
 
@@ -58,6 +59,7 @@ class TestPublishedVocabularies : public QObject {
             QSKIP("the vocabulary or its vectors are not in TESSERA_TEST_DATA");
         const auto tokenizer = loadTokenizerFrom(path);
         const auto again = exported(*tokenizer);
+        const auto parts = loadTokenizerParts(tokenizerParts(*tokenizer), "parts");
         QCOMPARE(again->bosToken(), tokenizer->bosToken());
         QCOMPARE(again->eosToken(), tokenizer->eosToken());
         QCOMPARE(again->addsBos(), tokenizer->addsBos());
@@ -74,6 +76,7 @@ class TestPublishedVocabularies : public QObject {
             const auto one = text.substr(begin, end - begin);
             QVERIFY2(tokenizer->encode(one) == ids, one.c_str());
             QVERIFY2(again->encode(one) == ids, one.c_str());
+            QVERIFY2(parts->encode(one) == ids, one.c_str());
             QCOMPARE(tokenizer->decode(ids), one);
             begin = end + between.size();
             line = lineEnd + 1;

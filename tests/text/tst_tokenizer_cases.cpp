@@ -1,10 +1,12 @@
 // Every part of a tokenizer.json, and SentencePiece's models, against the libraries that define them.
+#include <functional>
 #include <random>
 #include <set>
 
 #include "core/base/file_io.h"
 #include "core/text/regex.h"
 #include "core/text/tokenizer.h"
+#include "core/text/tokenizer_parts.h"
 #include "core/text/unicode.h"
 #include "support/support.h"
 
@@ -47,6 +49,9 @@ class TestTokenizerCases : public QObject {
         const auto& texts = m_golden["texts"];
         const auto tokenizer = load(assembled(entry));
         const auto again = load(tokenizer->toTokenizerJson());
+        const auto parts = loadTokenizerParts(tokenizerParts(*tokenizer), "parts");
+        QCOMPARE(parts->bosToken(), tokenizer->bosToken());
+        QCOMPARE(parts->eosToken(), tokenizer->eosToken());
         int compared = 0;
         for (std::size_t i = 0; i < texts.size(); ++i) {
             if (entry["ids"][i].is_null()) continue;
@@ -57,6 +62,8 @@ class TestTokenizerCases : public QObject {
             for (const auto id : made) list += " " + std::to_string(id);
             QVERIFY2(made == ids, (text + " ->" + list).c_str());
             QVERIFY(again->encode(text) == ids);
+            QVERIFY(parts->encode(text) == ids);
+            QCOMPARE(parts->decode(ids), tokenizer->decode(ids));
             const auto key = std::to_string(i);
             const auto decoded = entry["decoded"].value(key, text);
             QCOMPARE(tokenizer->decode(ids), decoded);
@@ -80,7 +87,9 @@ class TestTokenizerCases : public QObject {
         QVERIFY(tokenizer->addsBos());
         const auto exported = tokenizer->toTokenizerJson();
         const auto again = load(exported);
-        QVERIFY(again->addsBos());
+        const auto parts = loadTokenizerParts(tokenizerParts(*tokenizer), "parts");
+        QVERIFY(again->addsBos() && parts->addsBos());
+        QCOMPARE(parts->vocabSize(), tokenizer->vocabSize());
         QCOMPARE(again->bosToken(), 1);
         const auto& lists = golden["models"][name.toStdString()];
         for (std::size_t i = 0; i < lists.size(); ++i) {
@@ -91,7 +100,9 @@ class TestTokenizerCases : public QObject {
             // A tokenizer.json cannot put a space before a token of the user that begins the text.
             if (name == "tiny_user" && text.starts_with("whole")) continue;
             QVERIFY2(again->encode(text) == ids, text.c_str());
+            QVERIFY2(parts->encode(text) == ids, text.c_str());
             QCOMPARE(again->decode(ids), tokenizer->decode(ids));
+            QCOMPARE(parts->decode(ids), tokenizer->decode(ids));
             if (name == "tiny_bpe" && text.find("\u2581") == std::string::npos)
                 QCOMPARE(tokenizer->decode(ids), text);
         }
@@ -104,6 +115,33 @@ class TestTokenizerCases : public QObject {
         QCOMPARE(begin.back(), 2);
         QCOMPARE(again->encode("<s>the work</s>").front(), 1);
         QCOMPARE(tokenizer->decode(begin, true), std::string("the work"));
+    }
+
+    /// Binary parts that contradict themselves: an Error each, and no allocation by their word.
+    void damagedParts() {
+        const auto whole = tokenizerParts(*loadTokenizerFrom(test::data("text/tiny_bpe.model")));
+        const auto refused = [&](const std::function<void(TokenizerParts&)>& damage) {
+            auto parts = whole;
+            damage(parts);
+            return test::codeOf([&] { loadTokenizerParts(parts, "parts"); }) == ErrorCode::Corrupt;
+        };
+        QVERIFY(loadTokenizerParts(whole, "parts")->vocabSize() > 100);
+        for (const std::size_t length : {0, 3, 4, 7, 100})
+            QVERIFY(refused([&](auto& parts) { parts.tokens.resize(length); }));
+        QVERIFY(refused([](auto& parts) { parts.tokens.pop_back(); }));
+        QVERIFY(refused([](auto& parts) { parts.tokens += 'a'; }));
+        QVERIFY(refused([](auto& parts) { parts.tokens.replace(0, 4, "\xff\xff\xff\xff"); }));
+        QVERIFY(refused([](auto& parts) { parts.tokens.replace(4, 4, "\xff\xff\xff\xff"); }));
+        QVERIFY(refused([](auto& parts) { parts.merges.pop_back(); }));
+        QVERIFY(refused([](auto& parts) { parts.merges.resize(parts.merges.size() - 4); }));
+        QVERIFY(refused([](auto& parts) { parts.merges.replace(0, 4, "\xff\xff\xff\x7f"); }));
+        QVERIFY(refused([](auto& parts) { parts.merges.clear(); }));
+        QVERIFY(refused([](auto& parts) { parts.json = "[]"; }));
+        QVERIFY(refused([](auto& parts) { parts.json.pop_back(); }));
+        QVERIFY(refused([](auto& parts) { parts.config = "{"; }));
+        auto unigram = tokenizerParts(*loadTokenizerFrom(test::data("text/tiny_unigram.model")));
+        unigram.scores.resize(unigram.scores.size() - 8);
+        EXPECT_ERROR(loadTokenizerParts(unigram, "parts"), Corrupt, "scores");
     }
 
     /// A folder's tokenizer_config.json beside tokenizer.model: which tokens begin and end, and which are
