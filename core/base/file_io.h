@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -23,6 +24,8 @@ class AtomicFile {
 
     void write(std::span<const std::byte> bytes);
     void write(std::string_view text);
+    /// Overwrites what was written at `offset`; what write() adds goes on behind the end.
+    void overwrite(std::uint64_t offset, std::span<const std::byte> bytes);
     void commit();
     const std::filesystem::path& temporaryPath() const { return m_temporary; }
 
