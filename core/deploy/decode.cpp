@@ -87,6 +87,7 @@ DecodeSession::DecodeSession(const PackedModel& model, int threads)
     : m_model(model), m_threads(threads > 0 ? threads : omp_get_num_procs()) {
     const auto& config = model.config;
     const auto size = [](std::int64_t count) { return static_cast<std::size_t>(count); };
+    m_embedded.resize(size(config.hiddenSize));
     m_hidden.resize(size(config.hiddenSize));
     m_queryKeyValue.resize(size((config.heads + 2 * config.kvHeads) * config.headDim));
     m_attended.resize(size(config.heads * config.headDim));
@@ -238,8 +239,9 @@ const std::vector<float>& DecodeSession::step(std::int32_t token) {
         throw Error(ErrorCode::InvalidInput,
                     "the model reads at most " + std::to_string(config.maxPositions) + " tokens", "",
                     {{"ask for fewer tokens", "tokens", ""}});
-    const auto* row = m_model.embedding.as<std::uint16_t>() + token * config.hiddenSize;
-    for (std::size_t i = 0; i < m_hidden.size(); ++i) m_hidden[i] = m_embeddingScale * bf16ToFloat(row[i]);
+    m_model.embeddingRow(token, m_embedded.data());
+    for (std::size_t i = 0; i < m_hidden.size(); ++i)
+        m_hidden[i] = m_embeddingScale * bf16ToFloat(m_embedded[i]);
     const auto turn = [&](const std::vector<double>& frequencies, Turns& turns) {
         turns.cos.resize(frequencies.size());
         turns.sin.resize(frequencies.size());

@@ -33,6 +33,7 @@ class DecodeSession {
     const PackedModel& m_model;
     int m_threads;
     std::int64_t m_position = 0;
+    std::vector<std::uint16_t> m_embedded;  ///< bf16
     std::vector<float> m_hidden, m_queryKeyValue, m_attended, m_gateUp, m_inner, m_down, m_logits;
     std::vector<std::vector<float>> m_keys, m_values;  ///< by block: [position, kv heads * head size]
     /// Of the current position, [head size / 2]: of blocks that see everything, and of those that slide.

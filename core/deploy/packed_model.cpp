@@ -66,18 +66,18 @@ std::int64_t gateUpRow(std::int64_t row, bool up) {
 
 }  // namespace
 
-void AlignedBytes::Free::operator()(void* data) const {
-    std::free(data);
-}
-
 AlignedBytes::AlignedBytes(std::size_t bytes) : m_size(bytes) {
     if (bytes == 0) return;
     const auto unit = bytes >= kHugePage ? kHugePage : kLine;
     const auto whole = (bytes + unit - 1) / unit * unit;
-    m_data.reset(std::aligned_alloc(unit, whole));
-    if (!m_data) throw std::bad_alloc();
-    if (unit == kHugePage) ::madvise(m_data.get(), whole, MADV_HUGEPAGE);
+    void* const data = std::aligned_alloc(unit, whole);
+    if (!data) throw std::bad_alloc();
+    m_data = std::shared_ptr<void>(data, [](void* memory) { std::free(memory); });
+    if (unit == kHugePage) ::madvise(data, whole, MADV_HUGEPAGE);
 }
+
+AlignedBytes::AlignedBytes(const MappedFile& file, std::span<const std::byte> part)
+    : m_data(std::make_shared<MappedFile>(file), const_cast<std::byte*>(part.data())), m_size(part.size()) {}
 
 namespace {
 
@@ -143,7 +143,7 @@ PackedMatrix::PackedMatrix(const std::uint16_t* weights, const PackedMask* keep,
     m_bytes = bf16Bytes;
     m_first = AlignedBytes(m_bytes);
     kernels::packDense(keep ? masked.data() : weights, rows, cols, m_first.as<std::uint16_t>());
-    m_panels = kernels::DensePanels{rows, cols, m_first.as<std::uint16_t>()};
+    setPanels();
 }
 
 void PackedMatrix::packBitmap(const std::uint16_t* weights, const PackedMask& keep) {
@@ -158,41 +158,32 @@ void PackedMatrix::packBitmap(const std::uint16_t* weights, const PackedMask& ke
         auto* const heads = m_first.as<kernels::BitmapHeadQ8>();
         auto* const bytes = m_second.as<std::int8_t>();
         kernels::packBitmapQ8(weights, keep.bits.data(), m_rows, m_cols, heads, bytes, starts);
-        m_panels = kernels::BitmapPanelsQ8{m_rows, m_cols, heads, bytes, starts};
-        return;
+    } else {
+        m_first = AlignedBytes(static_cast<std::size_t>(kernels::bitmapWords(m_rows, m_cols)) * 4);
+        m_second = AlignedBytes(values * 2);
+        auto* const flags = m_first.as<std::uint32_t>();
+        auto* const halves = m_second.as<std::uint16_t>();
+        kernels::packBitmap(weights, keep.bits.data(), m_rows, m_cols, flags, halves, starts);
     }
-    m_first = AlignedBytes(static_cast<std::size_t>(kernels::bitmapWords(m_rows, m_cols)) * 4);
-    m_second = AlignedBytes(values * 2);
-    auto* const flags = m_first.as<std::uint32_t>();
-    auto* const halves = m_second.as<std::uint16_t>();
-    kernels::packBitmap(weights, keep.bits.data(), m_rows, m_cols, flags, halves, starts);
-    m_panels = kernels::BitmapPanels{m_rows, m_cols, flags, halves, starts};
+    setPanels();
 }
 
 void PackedMatrix::packTiles(const std::uint16_t* weights, const PackedMask* keep, kernels::TilePlan plan) {
-    m_form = plan.twoOfFour == 0 && plan.empty == 0 ? WeightForm::Dense
-             : plan.dense == 0                      ? WeightForm::TwoOfFour
-                                                    : WeightForm::Hybrid;
+    m_form = formOfTiles(plan.twoOfFour, plan.dense, plan.empty);
     m_twoOfFour = plan.twoOfFour;
     const auto* const flags = keep ? keep->bits.data() : nullptr;
     const auto columnBytes = plan.columns.size() * sizeof(std::uint16_t),
                panelBytes = plan.panels.size() * sizeof(kernels::TilePanel);
     m_bytes = plan.bytes + columnBytes + panelBytes;
     m_first = AlignedBytes(plan.bytes);
-    m_second = AlignedBytes(columnBytes + 1);
+    m_second = AlignedBytes(columnBytes);
     m_third = AlignedBytes(panelBytes);
     std::copy(plan.columns.begin(), plan.columns.end(), m_second.as<std::uint16_t>());
     std::copy(plan.panels.begin(), plan.panels.end(), m_third.as<kernels::TilePanel>());
     auto* const bytes = m_first.as<std::uint8_t>();
-    if (m_values == WeightValues::Q8) {
-        kernels::packTilesQ8(weights, flags, m_rows, m_cols, plan, bytes);
-        m_panels = kernels::TilePanelsQ8{m_rows, m_cols, m_third.as<kernels::TilePanel>(),
-                                         m_second.as<std::uint16_t>(), bytes};
-    } else {
-        kernels::packTiles(weights, flags, m_rows, m_cols, plan, bytes);
-        m_panels = kernels::TilePanels{m_rows, m_cols, m_third.as<kernels::TilePanel>(),
-                                       m_second.as<std::uint16_t>(), bytes};
-    }
+    m_values == WeightValues::Q8 ? kernels::packTilesQ8(weights, flags, m_rows, m_cols, plan, bytes)
+                                 : kernels::packTiles(weights, flags, m_rows, m_cols, plan, bytes);
+    setPanels();
 }
 
 kernels::RowRange PackedMatrix::part(int part, int parts, bool pairPanels) const {
@@ -238,6 +229,12 @@ WeightValues weightValues(const std::string& text, const std::string& what) {
                 {{"take bf16 or q8", "", ""}});
 }
 
+WeightForm formOfTiles(std::int64_t twoOfFour, std::int64_t dense, std::int64_t empty) {
+    return twoOfFour == 0 && empty == 0 ? WeightForm::Dense
+           : dense == 0                 ? WeightForm::TwoOfFour
+                                        : WeightForm::Hybrid;
+}
+
 std::string kernelName(WeightForm form, WeightValues values) {
     const std::string name = form == WeightForm::Bitmap      ? "bitmap"
                              : form == WeightForm::TwoOfFour ? "nibble-2:4"
@@ -272,110 +269,175 @@ std::uint64_t PackedModel::bytesPerToken() const {
 std::vector<PackedModel::Part> PackedModel::parts() const {
     std::vector<Part> parts;
     for (std::size_t b = 0; b < blocks.size(); ++b) {
-        const auto index = static_cast<std::int64_t>(b);
-        const auto& block = blocks[b];
-        parts.push_back({index, "q, k, v", &block.queryKeyValue});
-        parts.push_back({index, "o", &block.output});
-        parts.push_back({index, "gate, up", &block.gateUp});
-        parts.push_back({index, "down", &block.down});
+        for (const auto& part : matrixParts())
+            parts.push_back({static_cast<std::int64_t>(b), part.title, &(blocks[b].*part.member)});
     }
     parts.push_back({-1, "head", &head});
     return parts;
 }
 
+std::span<const PackedModel::MatrixPart> PackedModel::matrixParts() {
+    static const MatrixPart parts[] = {{"query_key_value", "q, k, v", &Block::queryKeyValue},
+                                       {"output", "o", &Block::output},
+                                       {"gate_up", "gate, up", &Block::gateUp},
+                                       {"down", "down", &Block::down}};
+    return parts;
+}
+
+std::pair<std::int64_t, std::int64_t> PackedModel::shapeOf(const MatrixPart& part) const {
+    const auto queries = config.heads * config.headDim;
+    if (part.member == &Block::queryKeyValue)
+        return {queries + 2 * config.kvHeads * config.headDim, config.hiddenSize};
+    if (part.member == &Block::output) return {config.hiddenSize, queries};
+    if (part.member == &Block::gateUp) return {2 * paddedInner(), config.hiddenSize};
+    return {config.hiddenSize, config.intermediateSize};
+}
+
+std::span<const PackedModel::VectorPart> PackedModel::vectorParts() {
+    using Vector = BlockVector;
+    static const VectorPart parts[] = {
+        {"input_norm", &Block::inputNorm, {Vector::InputNorm}, true},
+        {"post_norm", &Block::postNorm, {Vector::FeedForwardNorm}, true},
+        {"attention_output_norm", &Block::attentionOutputNorm, {Vector::AttentionOutputNorm}, true},
+        {"feed_forward_output_norm", &Block::feedForwardOutputNorm, {Vector::FeedForwardOutputNorm}, true},
+        {"query_norm", &Block::queryNorm, {Vector::QueryNorm}, true},
+        {"key_norm", &Block::keyNorm, {Vector::KeyNorm}, true},
+        {"query_key_value_bias",
+         &Block::queryKeyValueBias,
+         {Vector::QueryBias, Vector::KeyBias, Vector::ValueBias},
+         false},
+        {"output_bias", &Block::outputBias, {Vector::OutputBias}, false},
+        {"gate_up_bias", &Block::gateUpBias, {Vector::GateBias, Vector::UpBias}, false},
+        {"down_bias", &Block::downBias, {Vector::DownBias}, false}};
+    return parts;
+}
+
+std::int64_t PackedModel::sizeOf(const VectorPart& part, std::int64_t block) const {
+    std::int64_t size = 0;
+    for (const auto parameter : part.parameters) size += blockVector(config, block, parameter).size;
+    // The rows of the matrix, which is padded.
+    return size > 0 && part.member == &Block::gateUpBias ? 2 * paddedInner() : size;
+}
+
 PackedModel PackedModel::load(const ModelFiles& files, const MaskSet* masks, Packing packing,
                               const Cancellation* cancellation) {
-    const auto& config = files.config();
-    const auto& source = files.tensors();
-    PackedModel model;
-    model.config = config;
-    requireFittingMasks(source, masks);
-
-    {
-        const auto values = readAll(source, "model.embed_tokens.weight");
-        model.embedding = AlignedBytes(values.size() * 2);
-        quantize(DType::BF16, values, {model.embedding.as<std::byte>(), values.size() * 2});
-    }
-    if (config.tiedHead) {
-        model.head = PackedMatrix(model.embedding.as<std::uint16_t>(), nullptr, config.vocabSize,
-                                  config.hiddenSize, packing.head);
-    } else {
-        const auto values = readAll(source, "lm_head.weight");
-        std::vector<std::uint16_t> halves(values.size());
-        quantize(DType::BF16, values, std::as_writable_bytes(std::span(halves)));
-        model.head = PackedMatrix(halves.data(), nullptr, config.vocabSize, config.hiddenSize, packing.head);
-    }
-    const auto norm = [&](const VectorParameter& parameter) {
-        if (parameter.size == 0) return std::vector<float>();
-        auto values = readAll(source, parameter.name);
-        if (config.normOffset != 0)
-            for (auto& value : values) value += static_cast<float>(config.normOffset);
-        return values;
-    };
-    model.finalNorm = norm({"model.norm.weight", config.hiddenSize});
-    const auto matrices = prunableMatrices(config);
-    const auto maskOf = [&](const std::string& name) -> const PackedMask* {
-        if (!masks) return nullptr;
-        const auto found = masks->masks.find(name);
-        return found == masks->masks.end() ? nullptr : &found->second;
-    };
-    for (std::int64_t b = 0; b < config.layers; ++b) {
+    const ModelPacker packer(files, masks, packing);
+    auto model = packer.outer();
+    for (std::int64_t b = 0; b < model.config.layers; ++b) {
         if (cancellation) cancellation->throwIfRequested();
-        const auto vector = [&](BlockVector which) { return blockVector(config, b, which); };
-        const auto biases = [&](std::initializer_list<BlockVector> parts) {
-            std::vector<float> all;
-            for (const auto part : parts)
-                if (const auto parameter = vector(part); parameter.size > 0) {
-                    const auto values = readAll(source, parameter.name);
-                    all.insert(all.end(), values.begin(), values.end());
-                }
-            return all;
-        };
-        const auto* seven = &matrices[static_cast<std::size_t>(b * 7)];
-        const auto stack = [&](int first, int count) {
-            std::int64_t rows = 0;
-            for (int i = first; i < first + count; ++i) rows += seven[i].rows;
-            Stack stacked(rows, seven[first].cols);
-            std::int64_t to = 0;
-            for (int i = first; i < first + count; ++i) {
-                const auto values = readAll(source, seven[i].name);
-                for (std::int64_t row = 0; row < seven[i].rows; ++row)
-                    stacked.put(values, maskOf(seven[i].name), row, to++);
-            }
-            return stacked.pack(packing);
-        };
-        Block block;
-        block.inputNorm = norm(vector(BlockVector::InputNorm));
-        block.postNorm = norm(vector(BlockVector::FeedForwardNorm));
-        block.attentionOutputNorm = norm(vector(BlockVector::AttentionOutputNorm));
-        block.feedForwardOutputNorm = norm(vector(BlockVector::FeedForwardOutputNorm));
-        block.queryNorm = norm(vector(BlockVector::QueryNorm));
-        block.keyNorm = norm(vector(BlockVector::KeyNorm));
-        block.queryKeyValueBias =
-            biases({BlockVector::QueryBias, BlockVector::KeyBias, BlockVector::ValueBias});
-        block.outputBias = biases({BlockVector::OutputBias});
-        block.downBias = biases({BlockVector::DownBias});
-        block.queryKeyValue = stack(0, 3);
-        block.output = stack(3, 1);
-        Stack gateUp(2 * model.paddedInner(), config.hiddenSize);
-        for (int i = 4; i < 6; ++i) {
-            const auto values = readAll(source, seven[i].name);
-            for (std::int64_t row = 0; row < config.intermediateSize; ++row)
-                gateUp.put(values, maskOf(seven[i].name), row, gateUpRow(row, i == 5));
-        }
-        block.gateUp = gateUp.pack(packing);
-        if (const auto both = biases({BlockVector::GateBias, BlockVector::UpBias}); !both.empty()) {
-            block.gateUpBias.resize(static_cast<std::size_t>(2 * model.paddedInner()));
-            for (std::int64_t i = 0; i < 2 * config.intermediateSize; ++i) {
-                const bool up = i >= config.intermediateSize;
-                const auto row = gateUpRow(i - (up ? config.intermediateSize : 0), up);
-                block.gateUpBias[static_cast<std::size_t>(row)] = both[static_cast<std::size_t>(i)];
-            }
-        }
-        block.down = stack(6, 1);
-        model.blocks.push_back(std::move(block));
+        model.blocks.push_back(packer.block(b));
     }
     return model;
+}
+
+PackedModel PackedModel::unpacked(const Cancellation* cancellation) const {
+    PackedModel copy;
+    copy.config = config;
+    copy.embedding = AlignedBytes(embedding.size());
+    std::copy_n(embedding.as<std::byte>(), embedding.size(), copy.embedding.as<std::byte>());
+    copy.finalNorm = finalNorm;
+    copy.head = head.unpacked();
+    for (const auto& block : blocks) {
+        if (cancellation) cancellation->throwIfRequested();
+        auto& to = copy.blocks.emplace_back();
+        for (const auto& vector : vectorParts()) to.*vector.member = block.*vector.member;
+        for (const auto& part : matrixParts()) to.*part.member = (block.*part.member).unpacked();
+    }
+    return copy;
+}
+
+void PackedModel::embeddingRow(std::int64_t token, std::uint16_t* row) const {
+    if (embedding.size() == 0) return head.copyRow(token, row);
+    std::copy_n(embedding.as<std::uint16_t>() + token * config.hiddenSize, config.hiddenSize, row);
+}
+
+ModelPacker::ModelPacker(const ModelFiles& files, const MaskSet* masks, Packing packing)
+    : m_files(files), m_masks(masks), m_packing(packing), m_matrices(prunableMatrices(files.config())) {
+    requireFittingMasks(files.tensors(), masks);
+}
+
+const PackedMask* ModelPacker::maskOf(const std::string& name) const {
+    if (!m_masks) return nullptr;
+    const auto found = m_masks->masks.find(name);
+    return found == m_masks->masks.end() ? nullptr : &found->second;
+}
+
+std::vector<float> ModelPacker::norm(const VectorParameter& parameter) const {
+    if (parameter.size == 0) return {};
+    auto values = readAll(m_files.tensors(), parameter.name);
+    if (const auto offset = m_files.config().normOffset; offset != 0)
+        for (auto& value : values) value += static_cast<float>(offset);
+    return values;
+}
+
+PackedModel ModelPacker::outer() const {
+    const auto& config = m_files.config();
+    const auto halves = [&](const char* name) {
+        const auto values = readAll(m_files.tensors(), name);
+        AlignedBytes bytes(values.size() * 2);
+        quantize(DType::BF16, values, {bytes.as<std::byte>(), bytes.size()});
+        return bytes;
+    };
+    const auto head = [&](const AlignedBytes& weights) {
+        return PackedMatrix(weights.as<std::uint16_t>(), nullptr, config.vocabSize, config.hiddenSize,
+                            m_packing.head);
+    };
+    PackedModel model;
+    model.config = config;
+    model.embedding = halves("model.embed_tokens.weight");
+    model.head = config.tiedHead ? head(model.embedding) : head(halves("lm_head.weight"));
+    if (config.tiedHead && m_packing.head == WeightValues::Bf16) model.embedding = AlignedBytes();
+    model.finalNorm = norm({"model.norm.weight", config.hiddenSize});
+    return model;
+}
+
+PackedModel::Block ModelPacker::block(std::int64_t index) const {
+    const auto& config = m_files.config();
+    const auto& source = m_files.tensors();
+    const auto vector = [&](BlockVector which) { return blockVector(config, index, which); };
+    const auto bias = [&](const VectorParameter& parameter) {
+        return parameter.size == 0 ? std::vector<float>() : readAll(source, parameter.name);
+    };
+    const auto* seven = &m_matrices[static_cast<std::size_t>(index * 7)];
+    const auto stack = [&](int first, int count) {
+        std::int64_t rows = 0;
+        for (int i = first; i < first + count; ++i) rows += seven[i].rows;
+        Stack stacked(rows, seven[first].cols);
+        std::int64_t to = 0;
+        for (int i = first; i < first + count; ++i) {
+            const auto values = readAll(source, seven[i].name);
+            for (std::int64_t row = 0; row < seven[i].rows; ++row)
+                stacked.put(values, maskOf(seven[i].name), row, to++);
+        }
+        return stacked.pack(m_packing);
+    };
+    PackedModel::Block block;
+    for (const auto& part : PackedModel::vectorParts())
+        for (const auto parameter : part.parameters) {
+            const auto values = part.norm ? norm(vector(parameter)) : bias(vector(parameter));
+            auto& all = block.*part.member;
+            all.insert(all.end(), values.begin(), values.end());
+        }
+    block.queryKeyValue = stack(0, 3);
+    block.output = stack(3, 1);
+    const auto padded = kernels::panelsOf(config.intermediateSize) * kernels::kPanelRows;
+    Stack gateUp(2 * padded, config.hiddenSize);
+    for (int i = 4; i < 6; ++i) {
+        const auto values = readAll(source, seven[i].name);
+        for (std::int64_t row = 0; row < config.intermediateSize; ++row)
+            gateUp.put(values, maskOf(seven[i].name), row, gateUpRow(row, i == 5));
+    }
+    block.gateUp = gateUp.pack(m_packing);
+    if (const auto both = std::move(block.gateUpBias); !both.empty()) {
+        block.gateUpBias.assign(static_cast<std::size_t>(2 * padded), 0.0f);
+        for (std::int64_t i = 0; i < 2 * config.intermediateSize; ++i) {
+            const bool up = i >= config.intermediateSize;
+            const auto row = gateUpRow(i - (up ? config.intermediateSize : 0), up);
+            block.gateUpBias[static_cast<std::size_t>(row)] = both[static_cast<std::size_t>(i)];
+        }
+    }
+    block.down = stack(6, 1);
+    return block;
 }
 
 }  // namespace tessera

@@ -3,32 +3,41 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "core/base/cancellation.h"
+#include "core/base/mapped_file.h"
 #include "core/formats/mask_set.h"
 #include "core/formats/model_files.h"
 #include "kernels/cpu/gemv.h"
 
 namespace tessera {
 
-/// Memory aligned to cache lines, in huge pages where the system gives them.
+/// Memory aligned to cache lines: its own, in huge pages where the system gives them, or a part of a file
+/// that stays mapped as long.
 class AlignedBytes {
   public:
     explicit AlignedBytes(std::size_t bytes = 0);
+    /// `part` lies in `file` and is aligned there. For reading only.
+    AlignedBytes(const MappedFile& file, std::span<const std::byte> part);
+    AlignedBytes(AlignedBytes&&) = default;
+    AlignedBytes& operator=(AlignedBytes&&) = default;
     template <typename T>
-    T* as() const {
+    T* as() {
         return static_cast<T*>(m_data.get());
     }
+    template <typename T>
+    const T* as() const {
+        return static_cast<const T*>(m_data.get());
+    }
     std::size_t size() const { return m_size; }
+    std::span<const std::byte> bytes() const { return {as<std::byte>(), m_size}; }
 
   private:
-    struct Free {
-        void operator()(void* data) const;
-    };
-    std::unique_ptr<void, Free> m_data;
+    std::shared_ptr<void> m_data;
     std::size_t m_size = 0;
 };
 
@@ -42,6 +51,21 @@ enum class WeightForm { Dense, Bitmap, TwoOfFour, Hybrid };
 /// "dense", "bitmap", "nibble-2:4", "hybrid", with "-q8" behind it for such values.
 std::string kernelName(WeightForm form, WeightValues values);
 
+/// What a matrix of so many blocks of tiles is called; `empty` ones are left out.
+WeightForm formOfTiles(std::int64_t twoOfFour, std::int64_t dense, std::int64_t empty);
+
+/// A packed matrix taken apart, to be stored and put together again.
+struct StoredMatrix {
+    WeightForm form = WeightForm::Dense;
+    WeightValues values = WeightValues::Bf16;
+    std::int64_t rows = 0, cols = 0, kept = 0;
+
+    /// What the arrays are called; empty names behind the last one. They are those of gemv.h: "weights"
+    /// (dense bf16); "flags", "weights", "starts" (bitmap); "tiles", "columns", "panels" (everything else).
+    std::array<const char*, 3> arrayNames() const;
+    bool inTiles() const;
+};
+
 /// One weight matrix ready for decoding.
 class PackedMatrix {
   public:
@@ -52,6 +76,17 @@ class PackedMatrix {
     /// than the kernels count, and on weights that are not finite with q8.
     PackedMatrix(const std::uint16_t* weights, const PackedMask* keep, std::int64_t rows, std::int64_t cols,
                  WeightValues values = WeightValues::Bf16);
+
+    /// From arrays that were stored, which are used in place. Throws Error{Corrupt} with `where` in front of
+    /// the array's name where their sizes or what they index contradict `stored`.
+    PackedMatrix(const StoredMatrix& stored, std::array<AlignedBytes, 3> arrays, const std::string& where);
+    StoredMatrix stored() const { return {m_form, m_values, m_rows, m_cols, m_kept}; }
+    /// In the order of StoredMatrix::arrayNames.
+    std::array<std::span<const std::byte>, 3> arrays() const;
+    /// The same weights with their zeros, as dense bf16.
+    PackedMatrix unpacked() const;
+    /// Copies a row [cols] of a matrix that is dense bf16.
+    void copyRow(std::int64_t row, std::uint16_t* weights) const;
 
     WeightForm form() const { return m_form; }
     WeightValues values() const { return m_values; }
@@ -75,6 +110,8 @@ class PackedMatrix {
   private:
     void packBitmap(const std::uint16_t* weights, const PackedMask& keep);
     void packTiles(const std::uint16_t* weights, const PackedMask* keep, kernels::TilePlan plan);
+    /// Lets the panels point into the three arrays.
+    void setPanels();
 
     WeightForm m_form = WeightForm::Dense;
     WeightValues m_values = WeightValues::Bf16;
@@ -115,7 +152,7 @@ struct PackedModel {
         std::vector<float> queryKeyValueBias, outputBias, gateUpBias, downBias;  ///< in their matrix' order
     };
     ModelConfig config;
-    AlignedBytes embedding;  ///< [vocabulary, hidden] bf16, row-major
+    AlignedBytes embedding;  ///< [vocabulary, hidden] bf16, row-major; empty where the head has the same
     std::vector<float> finalNorm;
     PackedMatrix head;
     std::vector<Block> blocks;
@@ -134,11 +171,53 @@ struct PackedModel {
         return kernels::panelsOf(config.intermediateSize) * kernels::kPanelRows;
     }
 
+    /// A block's matrices in the order of reading: what a stored one is called, what people are told, and the
+    /// shape that the configuration asks for.
+    struct MatrixPart {
+        const char *name, *title;
+        PackedMatrix Block::*member;
+    };
+    static std::span<const MatrixPart> matrixParts();
+    std::pair<std::int64_t, std::int64_t> shapeOf(const MatrixPart& part) const;
+    /// A block's vectors, and what parameters each is of, one behind the other.
+    struct VectorPart {
+        const char* name;
+        std::vector<float> Block::*member;
+        std::vector<BlockVector> parameters;
+        bool norm;
+    };
+    static std::span<const VectorPart> vectorParts();
+    /// 0: the model has it not.
+    std::int64_t sizeOf(const VectorPart& part, std::int64_t block) const;
+
     /// Weights are rounded to bf16, and from there to q8 where that is asked for; `masks` null: nothing is
     /// pruned. Matrices without a mask are stored dense. `cancellation` is looked at between blocks:
     /// Error{Cancelled}.
     static PackedModel load(const ModelFiles& files, const MaskSet* masks, Packing packing,
                             const Cancellation* cancellation = nullptr);
+    /// A copy with the same weights and their zeros in dense bf16 matrices.
+    PackedModel unpacked(const Cancellation* cancellation = nullptr) const;
+    /// `row` [hidden] bf16.
+    void embeddingRow(std::int64_t token, std::uint16_t* row) const;
+};
+
+/// Packs a model part by part, for those who do not want to hold all of it.
+class ModelPacker {
+  public:
+    /// As PackedModel::load; `files` and `masks` must outlive it.
+    ModelPacker(const ModelFiles& files, const MaskSet* masks, Packing packing);
+    /// Everything but the blocks.
+    PackedModel outer() const;
+    PackedModel::Block block(std::int64_t index) const;
+
+  private:
+    const PackedMask* maskOf(const std::string& name) const;
+    std::vector<float> norm(const VectorParameter& parameter) const;
+
+    const ModelFiles& m_files;
+    const MaskSet* m_masks;
+    Packing m_packing;
+    std::vector<PrunableMatrix> m_matrices;
 };
 
 }  // namespace tessera

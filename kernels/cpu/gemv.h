@@ -127,6 +127,23 @@ void packTiles(const std::uint16_t* weights, const std::uint8_t* keep, std::int6
 void packTilesQ8(const std::uint16_t* weights, const std::uint8_t* keep, std::int64_t rows, std::int64_t cols,
                  const TilePlan& plan, std::uint8_t* bytes);
 
+/// What in the index arrays of panels from elsewhere would lead a product outside of them or past its
+/// columns; null: nothing. `rows` and `cols` are positive, `cols` is kMostTileCols at most, and the arrays
+/// have the lengths that those ask for; of the others the sizes are given: `values` without the padding,
+/// elements of `columns`, `bytes` of the blocks. Reads flags, starts and lists, not the weights.
+const char* flawOf(const BitmapPanels& matrix, std::uint64_t values);
+const char* flawOf(const BitmapPanelsQ8& matrix, std::uint64_t values);
+const char* flawOf(const TilePanels& matrix, std::uint64_t columns, std::uint64_t bytes);
+const char* flawOf(const TilePanelsQ8& matrix, std::uint64_t columns, std::uint64_t bytes);
+
+/// The weights [rows, cols] bf16, row-major, zeros where nothing is stored; q8 values times their scales,
+/// rounded to bf16 (nearest even).
+void unpack(const DensePanels& matrix, std::uint16_t* weights);
+void unpack(const BitmapPanels& matrix, std::uint16_t* weights);
+void unpack(const BitmapPanelsQ8& matrix, std::uint16_t* weights);
+void unpack(const TilePanels& matrix, std::uint16_t* weights);
+void unpack(const TilePanelsQ8& matrix, std::uint16_t* weights);
+
 /// A group's scale: its greatest magnitude / 127, rounded up to bf16, so that no value is cut off; a value is
 /// off by half a scale at most. 0 where all are 0. `largest` is finite.
 std::uint16_t scaleQ8(float largest);

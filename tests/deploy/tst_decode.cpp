@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
-#include <random>
 
 #include "core/base/error.h"
 #include "core/deploy/decode.h"
 #include "core/formats/safetensors.h"
+#include "deploy/masks.h"
 #include "support/support.h"
 
 using namespace tessera;
@@ -40,18 +39,7 @@ Golden readGolden() {
     return golden;
 }
 
-/// Keeps a random half of every prunable matrix.
-MaskSet halfMasks(const ModelConfig& config) {
-    std::mt19937 random(5);
-    MaskSet set;
-    for (const auto& matrix : prunableMatrices(config)) {
-        PackedMask mask(matrix.rows, matrix.cols);
-        for (std::int64_t i = 0; i < matrix.elements(); ++i)
-            if (random() & 1) mask.keep(i);
-        set.masks.emplace(matrix.name, std::move(mask));
-    }
-    return set;
-}
+using test::halfMasks;
 
 }  // namespace
 

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <random>
 
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/deploy/bench.h"
+#include "deploy/masks.h"
 #include "deploy/packed_loss.h"
 #include "support/support.h"
 
@@ -18,15 +18,7 @@ namespace {
 
 const std::filesystem::path kSource = TESSERA_SOURCE_DIR;
 
-using Keeps = std::function<bool(std::int64_t row, std::int64_t col)>;
-
-PackedMask maskOf(std::int64_t rows, std::int64_t cols, const Keeps& keeps) {
-    PackedMask mask(rows, cols);
-    for (std::int64_t row = 0; row < rows; ++row)
-        for (std::int64_t col = 0; col < cols; ++col)
-            if (keeps(row, col)) mask.keep(row * cols + col);
-    return mask;
-}
+using test::maskOf, test::twoOfFour;
 
 std::vector<std::uint16_t> normalWeights(std::int64_t count) {
     std::mt19937 random(1);
@@ -34,27 +26,6 @@ std::vector<std::uint16_t> normalWeights(std::int64_t count) {
     std::vector<std::uint16_t> weights(static_cast<std::size_t>(count));
     for (auto& weight : weights) weight = floatToBf16(normal(random));
     return weights;
-}
-
-/// The two greatest of every four; in tiles of 64 x 64 of which every fourth is dense, if asked for.
-MaskSet twoOfFour(const ModelFiles& files, bool tiles) {
-    MaskSet set;
-    for (const auto& matrix : prunableMatrices(files.config())) {
-        const auto& info = files.tensors().at(matrix.name);
-        std::vector<float> values(static_cast<std::size_t>(info.elements()));
-        files.tensors().readF32(info, 0, values);
-        set.masks.emplace(matrix.name, maskOf(matrix.rows, matrix.cols, [&](auto row, auto col) {
-                              if (tiles && (row / 64 + col / 64) % 4 == 1) return true;
-                              const auto* four =
-                                  &values[static_cast<std::size_t>(row * matrix.cols + col / 4 * 4)];
-                              int greater = 0;
-                              for (int i = 0; i < 4; ++i)
-                                  greater += std::abs(four[i]) > std::abs(four[col % 4]) ||
-                                             (std::abs(four[i]) == std::abs(four[col % 4]) && i < col % 4);
-                              return greater < 2;
-                          }));
-    }
-    return set;
 }
 
 double lossOf(const PackedModel& model, const std::vector<std::int32_t>& ids) {
