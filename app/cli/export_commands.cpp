@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/cli/console.h"
+#include "app/cli/packing_options.h"
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/formats/export_format.h"
@@ -19,14 +20,28 @@ namespace tessera::cli {
 
 namespace {
 
-void exportRun(const std::string& name, const std::string& format, const std::filesystem::path& out,
-               const Console& console) {
+/// What a container tells people of the run that it was made of: nothing of this machine.
+Json aboutRun(const RunDirectory& run) {
+    const auto& spec = run.spec();
+    const bool named = spec.model.find('/') == std::string::npos || hubRepoOf(spec.model);
+    return {{"model", named ? spec.model : std::filesystem::path(spec.model).filename().string()},
+            {"method", spec.method},
+            {"pattern", spec.pattern},
+            {"sparsity", spec.sparsity}};
+}
+
+void exportRun(const std::string& name, const std::string& format, const PackingOptions& packing,
+               const std::filesystem::path& out, const Console& console) {
     std::string known;
     for (const auto& each : kExportFormats) known += (known.empty() ? "" : " or ") + std::string(each.name);
     if (std::none_of(kExportFormats.begin(), kExportFormats.end(),
                      [&](const ExportFormat& each) { return format == each.name; }))
         throw Error(ErrorCode::InvalidInput, "\"" + format + "\" is no export format of this build",
                     "--format", {{"choose " + known, "format", kExportFormats.front().name}});
+    if (packing.given() && format != "tessera")
+        throw Error(ErrorCode::InvalidInput, "only a packed container has --values and --head",
+                    "--format " + format,
+                    {{"leave them out, or choose --format tessera", "format", "tessera"}});
     auto& control = signalControl();
     const auto run = RunDirectory::open(name);
     const auto model = resolveModel(name);
@@ -47,10 +62,16 @@ void exportRun(const std::string& name, const std::string& format, const std::fi
         const auto progress = [&](int done, int all) {
             // What was written so far goes away on the way out.
             if (control.stop.load()) throw Error(ErrorCode::Cancelled, "stopped on request", out.string());
-            if (done % 16 == 0 || done == all)
-                console.progress("tensor " + std::to_string(done) + " of " + std::to_string(all), done, all);
+            const bool packed = format == "tessera";
+            if (packed || done % 16 == 0 || done == all)
+                console.progress(
+                    (packed ? "part " : "tensor ") + std::to_string(done) + " of " + std::to_string(all),
+                    done, all);
         };
-        if (format == "gguf")
+        if (format == "tessera")
+            exportPacked(files, &masks, packing.packing(Layout::Sparse), *tokenizer, aboutRun(run), out,
+                         progress);
+        else if (format == "gguf")
             exportGguf(
                 files, &masks,
                 [&](GgufWriter& writer) {
@@ -75,6 +96,7 @@ void exportRun(const std::string& name, const std::string& format, const std::fi
 void addExportCommands(Commands& app, Console& console) {
     struct Options {
         std::string run, format = "hf", out;
+        PackingOptions packing;
         std::vector<std::string> runs;
     };
     auto options = std::make_shared<Options>();
@@ -85,8 +107,10 @@ void addExportCommands(Commands& app, Console& console) {
         formats += (formats.empty() ? "" : "; ") + std::string(each.name) + ": " + each.help;
     exporting->add_option("--format", options->format, formats)->required();
     exporting->add_option("--out", options->out, "what to write")->required();
-    exporting->callback(
-        [options, &console] { exportRun(options->run, options->format, options->out, console); });
+    options->packing.add(*exporting);
+    exporting->callback([options, &console] {
+        exportRun(options->run, options->format, options->packing, options->out, console);
+    });
 
     auto* report = addCommand(app, "report", "one self-contained page about one run or several", console);
     report->add_option("runs", options->runs, "runs; the first is told in full")->required();

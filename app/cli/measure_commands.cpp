@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/cli/console.h"
+#include "app/cli/packing_options.h"
 #include "app/cli/text_generator.h"
 #include "core/base/error.h"
 #include "core/base/system_info.h"
@@ -16,19 +17,6 @@ namespace tessera::cli {
 
 namespace {
 
-/// How a model is packed for decoding.
-struct PackingOptions {
-    std::string values = "bf16", head = "bf16";
-
-    void add(CLI::App& command) {
-        command
-            .add_option("--values", values, "the blocks' weights: bf16, or int8 with a scale for every 32")
-            ->check(CLI::IsMember({"bf16", "q8"}));
-        command.add_option("--head", head, "the head's weights, likewise")
-            ->check(CLI::IsMember({"bf16", "q8"}));
-    }
-};
-
 void addGenerate(Commands& app, Console& console) {
     struct Options {
         std::string model, masks, prompt;
@@ -39,10 +27,13 @@ void addGenerate(Commands& app, Console& console) {
         int threads = 0;
         PackingOptions packing;
     };
-    auto* command =
-        addCommand(app, "generate", "text from a model or a run, decoded with its sparse kernels", console);
+    auto* command = addCommand(
+        app, "generate", "text from a model, a run or a packed container, decoded with its sparse kernels",
+        console);
     auto options = std::make_shared<Options>();
-    command->add_option("model", options->model, "a model, or a run: its base model under its mask")
+    command
+        ->add_option("model", options->model,
+                     "a model, a run (its base model under its mask) or a .tessera file")
         ->required();
     command->add_option("--masks", options->masks, "a mask file (.npz) to put over the model");
     command->add_option("--prompt", options->prompt, "the text to go on from")->required();
@@ -120,6 +111,43 @@ void printBench(const Console& console, const Json& document) {
     console.document(document);
 }
 
+void benchRun(const std::string& name, const PackingOptions& options, const BenchRequest& request,
+              const Console& console) {
+    const auto packing = options.packing(Layout::Sparse);
+    const auto run = RunDirectory::open(name);
+    const auto resolved = resolveModel(name);
+    const auto files = ModelFiles::open(resolved.path, resolved.weights);
+    requireMemoryToRead("bench", files.config(), 4, name);
+    const auto masks = readMasks(*resolved.masks);
+    const auto dense = PackedModel::load(files, &masks, Layout::Dense),
+               sparse = PackedModel::load(files, &masks, packing);
+    auto document = benchModel(dense, sparse, request);
+    document["run"] = run.path().string();
+    document["values"] = nameOf(packing.values);
+    document["head"] = nameOf(packing.head);
+    document["time"] = utcTimestamp();
+    keepBeside(run.path(), "bench", document);
+    printBench(console, document);
+}
+
+/// The container as it is mapped, against its own matrices with their zeros.
+void benchContainer(const std::string& name, const PackingOptions& options, const BenchRequest& request,
+                    const Console& console) {
+    const PackedContainer container(name);
+    options.requireThoseOf(container);
+    requireMemoryToRead("bench", container.config(), 2, name);
+    const auto sparse = container.model();
+    const auto dense = sparse.unpacked(request.cancellation);
+    auto document = benchModel(dense, sparse, request);
+    document["container"] = std::filesystem::absolute(name).string();
+    document["dense"] = "the container's own matrices, unpacked to bf16 with their zeros";
+    document["values"] = nameOf(container.values());
+    document["head"] = nameOf(container.headValues());
+    document["time"] = utcTimestamp();
+    printBench(console, document);
+    console.line("dense is " + document["dense"].get<std::string>());
+}
+
 void addBench(Commands& app, Console& console) {
     struct Options {
         std::string run;
@@ -151,27 +179,14 @@ void addBench(Commands& app, Console& console) {
     shared(kernelsCommand);
     kernelsCommand->callback([request, &console] { printBench(console, benchKernels(request())); });
 
-    auto* model = addCommand(*command, "model", "a finished run: its matrices and end to end", console);
-    model->add_option("run", options->run, "a finished run")->required();
+    auto* model = addCommand(*command, "model",
+                             "a finished run or a packed container: its matrices and end to end", console);
+    model->add_option("run", options->run, "a finished run, or a .tessera file")->required();
     shared(model);
     options->packing.add(*model);
     model->callback([options, request, &console] {
-        const Packing packing(Layout::Sparse, weightValues(options->packing.values, "--values"),
-                              weightValues(options->packing.head, "--head"));
-        const auto run = RunDirectory::open(options->run);
-        const auto resolved = resolveModel(options->run);
-        const auto files = ModelFiles::open(resolved.path, resolved.weights);
-        requireMemoryToRead("bench", files.config(), 4, options->run);
-        const auto masks = readMasks(*resolved.masks);
-        const auto dense = PackedModel::load(files, &masks, Layout::Dense),
-                   sparse = PackedModel::load(files, &masks, packing);
-        auto document = benchModel(dense, sparse, request());
-        document["run"] = run.path().string();
-        document["values"] = options->packing.values;
-        document["head"] = options->packing.head;
-        document["time"] = utcTimestamp();
-        keepBeside(run.path(), "bench", document);
-        printBench(console, document);
+        ContainerFile::is(options->run) ? benchContainer(options->run, options->packing, request(), console)
+                                        : benchRun(options->run, options->packing, request(), console);
     });
 }
 

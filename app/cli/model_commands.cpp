@@ -5,8 +5,10 @@
 #include <memory>
 
 #include "app/cli/console.h"
+#include "app/cli/container_info.h"
 #include "core/base/error.h"
 #include "core/base/file_io.h"
+#include "core/deploy/packed_container.h"
 #include "core/engine/requirements.h"
 #include "core/formats/model_files.h"
 #include "core/model/torch_runtime.h"
@@ -98,10 +100,21 @@ void addInfo(Commands& app, Console& console) {
     auto* command = addCommand(
         app, "info", "architecture, prunable matrices, memory and time each method would need here", console);
     auto name = std::make_shared<std::string>(), method = std::make_shared<std::string>();
-    command->add_option("model", *name, "a model")->required();
+    auto verify = std::make_shared<bool>(false);
+    command->add_option("model", *name, "a model, or a .tessera file")->required();
     command->add_option("--method", *method, "only this method");
-    command->callback([name, method, &console] {
+    command->add_flag("--verify", *verify, "compare every section of a .tessera file with its checksum");
+    command->callback([name, method, verify, &console] {
         if (!method->empty()) methodNamed(*method);
+        if (ContainerFile::is(*name)) {
+            if (!method->empty())
+                throw Error(ErrorCode::InvalidInput, "a packed container is not pruned again", "--method",
+                            {{"leave --method out, or name the model instead", "method", ""}});
+            return describeContainer(*name, *verify, console);
+        }
+        if (*verify)
+            throw Error(ErrorCode::InvalidInput, "only packed containers have checksums of their sections",
+                        "--verify", {{"leave --verify out, or name a .tessera file", "", ""}});
         const auto files = ModelFiles::open(resolveModel(*name).path);
         const auto& config = files.config();
         configureThreads(0);
@@ -154,15 +167,18 @@ void addTokenize(Commands& app, Console& console) {
     auto* command =
         addCommand(app, "tokenize", "token ids of a text, or with --decode the text of ids", console);
     auto options = std::make_shared<Options>();
-    command->add_option("model", options->model, "a model, a tokenizer.json or a .gguf file")->required();
+    command->add_option("model", options->model, "a model, a tokenizer.json, a .gguf or a .tessera file")
+        ->required();
     command->add_option("--text", options->text, "a file; standard input if left out");
     command->add_flag("--bos", options->bos, "put the beginning-of-sequence token first");
     command->add_flag("--decode", options->decode,
                       "the text is ids, separated by spaces, commas or line ends");
     command->callback([options, &console] {
         const bool bare = std::filesystem::is_regular_file(options->model);
-        const auto tokenizer = loadTokenizerFrom(bare ? std::filesystem::path(options->model)
-                                                      : resolveModel(options->model).path);
+        const auto tokenizer = ContainerFile::is(options->model)
+                                   ? PackedContainer(options->model).tokenizer()
+                                   : loadTokenizerFrom(bare ? std::filesystem::path(options->model)
+                                                            : resolveModel(options->model).path);
         std::string text;
         if (options->text.empty())
             text.assign(std::istreambuf_iterator<char>(std::cin), {});

@@ -26,14 +26,18 @@ namespace {
 /// A dense model and the pruned one beside it.
 constexpr std::size_t kKept = 2;
 
+/// A file by what changes where it is replaced.
+std::string keyOf(const fs::path& file) {
+    return file.string() + '\n' + std::to_string(fs::file_size(file)) + '\n' +
+           std::to_string(fs::last_write_time(file).time_since_epoch().count());
+}
+
 /// A model replaced on disk, another mask or another packing is another model.
 std::string keyOf(const ModelFiles& files, const std::optional<fs::path>& masks, const Packing& packing) {
     auto key = files.path().string() + '\n' + files.fingerprint() + '\n' +
                std::to_string(static_cast<int>(packing.values)) +
                std::to_string(static_cast<int>(packing.head));
-    if (masks)
-        key += '\n' + masks->string() + '\n' + std::to_string(fs::file_size(*masks)) + '\n' +
-               std::to_string(fs::last_write_time(*masks).time_since_epoch().count());
+    if (masks) key += '\n' + keyOf(*masks);
     return key;
 }
 
@@ -42,9 +46,46 @@ std::string keyOf(const ModelFiles& files, const std::optional<fs::path>& masks,
 TextGenerator::TextGenerator() = default;
 TextGenerator::~TextGenerator() = default;
 
+std::shared_ptr<const TextGenerator::Loaded> TextGenerator::found(const std::string& key) {
+    const auto at = std::find_if(m_loaded.begin(), m_loaded.end(),
+                                 [&](const auto& loaded) { return loaded->key == key; });
+    if (at == m_loaded.end()) return nullptr;
+    auto loaded = *at;
+    m_loaded.erase(at);
+    m_loaded.push_front(loaded);
+    return loaded;
+}
+
+void TextGenerator::keep(std::shared_ptr<const Loaded> loaded) {
+    while (m_loaded.size() >= kKept) m_loaded.pop_back();
+    m_loaded.push_front(std::move(loaded));
+}
+
+std::shared_ptr<const TextGenerator::Loaded> TextGenerator::loadContainer(
+    const fs::path& path, const PackingOptions& options, const std::function<void(const Event&)>& tell) {
+    const PackedContainer container(path);
+    options.requireThoseOf(container);
+    const auto key = keyOf(path);
+    if (auto known = found(key)) return known;
+    tell(makeEvent("phase", {{"phase", "load"}}));
+    auto loaded = std::make_shared<Loaded>();
+    loaded->key = key;
+    loaded->tokenizer = container.tokenizer();
+    loaded->packed = container.model();
+    keep(loaded);
+    return loaded;
+}
+
 std::shared_ptr<const TextGenerator::Loaded> TextGenerator::load(
-    const std::string& model, const std::string& masks, const Packing& packing,
+    const std::string& model, const std::string& masks, const PackingOptions& options,
     const std::function<void(const Event&)>& tell, const Cancellation& cancellation) {
+    if (ContainerFile::is(model)) {
+        if (!masks.empty())
+            throw Error(ErrorCode::InvalidInput, "a packed container has its mask in it and takes no other",
+                        masks, {{"leave --masks out, or name the model instead of the container", "", ""}});
+        return loadContainer(model, options, tell);
+    }
+    const auto packing = options.packing(Layout::Sparse);
     const auto resolved = resolveModel(model);
     const auto files = ModelFiles::open(resolved.path, resolved.weights);
     const auto masksFile = masks.empty() ? resolved.masks : std::optional(fs::path(masks));
@@ -52,14 +93,7 @@ std::shared_ptr<const TextGenerator::Loaded> TextGenerator::load(
     std::optional<MaskSet> read;
     if (masksFile && !fs::is_regular_file(*masksFile)) read = readMasks(*masksFile);
     const auto key = keyOf(files, masksFile, packing);
-    const auto found = std::find_if(m_loaded.begin(), m_loaded.end(),
-                                    [&](const auto& loaded) { return loaded->key == key; });
-    if (found != m_loaded.end()) {
-        auto loaded = *found;
-        m_loaded.erase(found);
-        m_loaded.push_front(loaded);
-        return loaded;
-    }
+    if (auto known = found(key)) return known;
     tell(makeEvent("phase", {{"phase", "load"}}));
     if (masksFile && !read) read = readMasks(*masksFile);
     while (m_loaded.size() >= kKept) m_loaded.pop_back();
@@ -74,7 +108,7 @@ std::shared_ptr<const TextGenerator::Loaded> TextGenerator::load(
     loaded->key = key;
     loaded->tokenizer = loadTokenizer(files);
     loaded->packed = PackedModel::load(files, read ? &*read : nullptr, packing, &cancellation);
-    m_loaded.push_front(loaded);
+    keep(loaded);
     return loaded;
 }
 
@@ -90,12 +124,9 @@ Json TextGenerator::generate(const Json& request, const std::function<void(const
     const auto flag = [&](const char* key) {
         return request.contains(key) && request[key].is_boolean() && request[key].get<bool>();
     };
-    const auto values = [&](const char* key) {
-        return request.contains(key) ? weightValues(text(key), key) : WeightValues::Bf16;
-    };
-    const Packing packing(Layout::Sparse, values("values"), values("head"));
     Stopwatch watch;
-    const auto loaded = load(text("model"), text("masks"), packing, tell, cancellation);
+    const auto loaded =
+        load(text("model"), text("masks"), {text("values"), text("head")}, tell, cancellation);
     const double loadSeconds = watch.restart();
     const auto& tokenizer = *loaded->tokenizer;
     DecodeSession session(loaded->packed, static_cast<int>(number("threads", 0)));

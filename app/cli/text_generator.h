@@ -1,20 +1,21 @@
 #pragma once
 
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "app/cli/packing_options.h"
 #include "core/base/cancellation.h"
 #include "core/base/json.h"
-#include "core/deploy/packed_model.h"
 #include "core/session/event.h"
 
 namespace tessera::cli {
 
 /// Continues texts for `generate` requests {model, masks, prompt, tokens, seed, temperature, greedy,
-/// ignore_eos, threads, values, head}. The models used last stay packed, so that asking two models in turn
-/// reads each of them once. One thread at a time.
+/// ignore_eos, threads, values, head}. A model is one, a run, or a packed container. Those used last stay
+/// packed, so that asking two in turn reads each of them once. One thread at a time.
 class TextGenerator {
   public:
     TextGenerator();
@@ -31,8 +32,15 @@ class TextGenerator {
   private:
     struct Loaded;
     std::shared_ptr<const Loaded> load(const std::string& model, const std::string& masks,
-                                       const Packing& packing, const std::function<void(const Event&)>& tell,
+                                       const PackingOptions& packing,
+                                       const std::function<void(const Event&)>& tell,
                                        const Cancellation& cancellation);
+    std::shared_ptr<const Loaded> loadContainer(const std::filesystem::path& path,
+                                                const PackingOptions& packing,
+                                                const std::function<void(const Event&)>& tell);
+    /// One that was used before, put in front; null: none.
+    std::shared_ptr<const Loaded> found(const std::string& key);
+    void keep(std::shared_ptr<const Loaded> loaded);
 
     std::deque<std::shared_ptr<const Loaded>> m_loaded;  ///< the one used last in front
 };

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/sha256.h"
+#include "core/formats/container.h"
 #include "core/formats/fused_tensors.h"
 #include "core/formats/gguf_model.h"
 #include "core/formats/overlaid_tensors.h"
@@ -56,6 +57,13 @@ ModelFiles ModelFiles::open(const std::filesystem::path& path,
     if (!fs::is_directory(path)) {
         if (path.extension() == ".safetensors" && fs::exists(path.parent_path() / "config.json"))
             return open(path.parent_path(), changed);
+        if (ContainerFile::is(path))
+            throw Error(
+                ErrorCode::InvalidInput,
+                "a packed container is for 'generate', 'bench model' and 'info': its weights are laid "
+                "out for decoding alone",
+                path.string(),
+                {{"name the run that it was exported from, or that run's model", "model", ""}});
         const auto file = GgufFile::open(path);
         model.m_gguf = file;
         model.m_config = configFromGguf(*file);

@@ -71,6 +71,20 @@ class BadInputTest : public QObject {
         const auto done = run(QStringList{"run", "--model", "starter", "--out", at("files/done"), "--json"} +
                               kQuickMagnitude);
         QVERIFY2(done.status == 0, done.errors.join('\n').toUtf8().constData());
+        const auto packed =
+            run({"export", at("files/done"), "--format", "tessera", "--out", at("files/packed.tessera")});
+        QVERIFY2(packed.status == 0, packed.errors.join('\n').toUtf8().constData());
+        const auto container = readFile(files / "packed.tessera");
+        put(files / "cut.tessera", container.substr(0, container.size() / 2));
+        put(files / "empty.tessera", "");
+        put(files / "other.tessera", readFile(kStarter / "model.safetensors").substr(0, 1000));
+        const auto damaged = [&](const char* name, std::size_t at) {
+            auto bytes = container;
+            bytes[at] = static_cast<char>(bytes[at] ^ 1);
+            put(files / name, bytes);
+        };
+        damaged("header.tessera", 100);
+        damaged("weights.tessera", container.size() - 1000);
         auto spec = readJsonFile(files / "done/spec.json");
         fs::copy(files / "done", files / "newer", fs::copy_options::recursive);
         spec["format"] = spec["format"].get<int>() + 1;
@@ -171,6 +185,33 @@ class BadInputTest : public QObject {
         row("run into a run", magnitude("starter", at("files/done")), {"something here already"});
         row("run into a folder with files", magnitude("starter", at("files/folder")),
             {"something here already"});
+        const auto packed = at("files/packed.tessera");
+        const auto generate = [](const QString& model, const QStringList& more = {}) {
+            return QStringList{"generate", model, "--prompt", "a", "--tokens", "1"} + more;
+        };
+        row("container cut off", generate(at("files/cut.tessera")), {"it is cut off", "cut.tessera"});
+        row("container cut off, bench", {"bench", "model", at("files/cut.tessera")}, {"it is cut off"});
+        row("container of nothing", {"info", at("files/empty.tessera")}, {"it has 0", "empty.tessera"});
+        row("container that is none", generate(at("files/other.tessera")), {"no packed container"});
+        row("container's header damaged", generate(at("files/header.tessera")), {"the header is damaged"});
+        row("container's weights damaged", {"info", at("files/weights.tessera"), "--verify"},
+            {"the section is damaged", "section blocks.5.down.weights"});
+        row("container, eval", eval(packed), {"packed container", "packed.tessera"});
+        row("container, run", magnitude(packed), {"packed container", "packed.tessera"});
+        row("container in another packing", generate(packed, {"--values", "q8"}),
+            {"holds bf16 weights, not q8", "--values"});
+        row("container in another packing, bench", {"bench", "model", packed, "--head", "q8"},
+            {"holds bf16 weights, not q8", "--head"});
+        row("container under a mask", generate(packed, {"--masks", at("files/done/masks.npz")}),
+            {"has its mask in it", "masks.npz"});
+        row("container, info of a method", {"info", packed, "--method", "leap"}, {"not pruned again"});
+        row("checksums of a model", {"info", "starter", "--verify"}, {"only packed containers"});
+        row("packing of another format",
+            {"export", at("files/done"), "--format", "hf", "--values", "q8", "--out", at("files/new")},
+            {"only a packed container"});
+        row("container over a file",
+            {"export", at("files/done"), "--format", "tessera", "--out", at("files/kept.npz")},
+            {"something here already", "kept.npz"});
         row("export over a file",
             {"export", at("files/done"), "--format", "npz", "--out", at("files/kept.npz")},
             {"something here already"});
@@ -230,6 +271,8 @@ class BadInputTest : public QObject {
         const QString limit = "ulimit -f 8";
         QTest::newRow("limit, export npz") << limit << exported("npz", at("files/new.npz")) << "new.npz";
         QTest::newRow("limit, export hf") << limit << exported("hf", at("files/new")) << "files/new";
+        QTest::newRow("limit, export tessera")
+            << limit << exported("tessera", at("files/new.tessera")) << "new.tessera";
         QTest::newRow("limit, report")
             << limit << QStringList{"report", done, "--out", at("files/kept.html")} << "kept.html";
         QTest::newRow("output, info") << "exec >/dev/full" << QStringList{"info", "starter"} << "output";
@@ -237,12 +280,16 @@ class BadInputTest : public QObject {
         QTest::newRow("disk of 64 kB, run") << small << magnitude(disk + "/run") << disk;
         QTest::newRow("disk of 64 kB, export npz") << small << exported("npz", disk + "/m.npz") << "m.npz";
         QTest::newRow("disk of 64 kB, export hf") << small << exported("hf", disk + "/m") << "are free";
+        QTest::newRow("disk of 64 kB, export tessera")
+            << small << exported("tessera", disk + "/m.tessera") << "are free";
         QTest::newRow("disk of 64 kB, leap")
             << small << QStringList{"run", "--model", "starter", "--out", disk + "/run"} + kQuickLeap << disk;
         const auto readOnly = "mount -t tmpfs -o ro none " + disk;
         QTest::newRow("read-only, run") << readOnly << magnitude(disk + "/run") << "Read-only";
         QTest::newRow("read-only, export npz") << readOnly << exported("npz", disk + "/m.npz") << "Read-only";
         QTest::newRow("read-only, export hf") << readOnly << exported("hf", disk + "/m") << disk;
+        QTest::newRow("read-only, export tessera")
+            << readOnly << exported("tessera", disk + "/m.tessera") << disk;
         QTest::newRow("read-only, report")
             << readOnly << QStringList{"report", done, "--out", disk + "/r.html"} << "Read-only";
     }

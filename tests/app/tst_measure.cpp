@@ -174,6 +174,60 @@ class MeasureTest : public QObject {
         QCOMPARE(q8["ids"].size(), std::size_t(8));
     }
 
+    void containerStandsForItsRun_data() {
+        QTest::addColumn<QStringList>("packing");
+        QTest::addColumn<QString>("kernel");
+        QTest::newRow("bf16") << QStringList() << "bitmap, ";
+        QTest::newRow("q8") << QStringList{"--values", "q8", "--head", "q8"} << "bitmap-q8, head q8, ";
+    }
+    /// The exported file alone: the tokens of the run, what it holds, its speed, its tokenizer.
+    void containerStandsForItsRun() {
+        QFETCH(QStringList, packing);
+        QFETCH(QString, kernel);
+        const bool q8 = !packing.isEmpty();
+        const auto file = m_scratch / (q8 ? "q8.tessera" : "bf16.tessera");
+        const auto path = QString::fromStdString(file.string());
+        const auto made =
+            document(QStringList{"export", m_run, "--format", "tessera", "--out", path} + packing);
+        QCOMPARE(made["path"].get<std::string>(), file.string());
+        const auto generate = [&](const QString& model, const QStringList& more = {}) {
+            return document(QStringList{"generate", model, "--prompt", "The mask", "--tokens", "12",
+                                        "--greedy", "--ignore-eos"} +
+                            more);
+        };
+        const auto ofFile = generate(path), ofRun = generate(m_run, packing);
+        QVERIFY(ofFile["kernel"].get<std::string>().starts_with(kernel.toStdString()));
+        QCOMPARE(ofFile["ids"].size(), std::size_t(12));
+        QVERIFY(ofFile["ids"] == ofRun["ids"]);
+        QVERIFY(ofFile["text"] == ofRun["text"]);
+
+        const auto info = document({"info", path, "--verify"});
+        hasAll(info, {"model", "architecture", "parameters", "prunable", "methods", "container"});
+        const auto& container = info["container"];
+        QVERIFY(container["verified"] == true);
+        QVERIFY(document({"info", path})["container"]["verified"].is_null());
+        QCOMPARE(container["values"].get<std::string>(), std::string(q8 ? "q8" : "bf16"));
+        QVERIFY(container["about"] == (Json{{"model", "starter"},
+                                            {"method", "magnitude"},
+                                            {"pattern", "unstructured"},
+                                            {"sparsity", 0.5}}));
+        QCOMPARE(container["kept"].get<std::int64_t>() * 2, info["prunable"]["weights"].get<std::int64_t>());
+        QCOMPARE(container["forms"][q8 ? "bitmap-q8" : "bitmap"].get<int>(), 6 * 4);
+        QVERIFY(info["file_bytes"].get<double>() > container["bytes_per_token"].get<double>());
+        QVERIFY(info["parameters"] == document({"info", "starter"})["parameters"]);
+
+        const auto bench = document({"bench", "model", path, "--repeats", "2"});
+        QVERIFY(bench["container"].is_string() && bench["dense"].is_string());
+        QCOMPARE(bench["values"].get<std::string>(), std::string(q8 ? "q8" : "bf16"));
+        QVERIFY(bench["rows"].size() >= 4);
+        QVERIFY(bench["end_to_end"]["sparse_bytes_per_token"] == container["bytes_per_token"]);
+        QVERIFY(bench["end_to_end"]["limit"] == container["limit"]);
+
+        const QStringList license{"--text", TESSERA_SOURCE_DIR "/LICENSE"};
+        QVERIFY(document(QStringList{"tokenize", path} + license)["ids"] ==
+                document(QStringList{"tokenize", "starter"} + license)["ids"]);
+    }
+
     void tokenizeThereAndBack() {
         const auto text = QString::fromUtf8("Ünïcode, code(x) {\n\treturn 42; }\n");
         writeFileAtomically(m_scratch / "t.txt", text.toStdString());
