@@ -21,12 +21,15 @@ class Reader {
   public:
     Reader(const std::string& bytes, std::string where) : m_bytes(bytes), m_where(std::move(where)) {}
     std::string_view take(std::size_t count) {
-        if (count > m_bytes.size() - m_at)
-            throw Error(ErrorCode::Corrupt, "the tile map ends too early",
-                        m_where + ", byte " + std::to_string(m_at));
+        if (count > left()) endsTooEarly();
         const auto piece = std::string_view(m_bytes).substr(m_at, count);
         m_at += count;
         return piece;
+    }
+    std::size_t left() const { return m_bytes.size() - m_at; }
+    [[noreturn]] void endsTooEarly() const {
+        throw Error(ErrorCode::Corrupt, "the tile map ends too early",
+                    m_where + ", byte " + std::to_string(m_at));
     }
     std::uint64_t u32() {
         const auto piece = take(4);
@@ -104,7 +107,10 @@ TileMap readTileMap(const std::filesystem::path& path) {
             if (*value == 0)
                 throw Error(ErrorCode::Corrupt, "a size in the tile map is zero", reader.where());
         }
-        const auto tiles = static_cast<std::size_t>(matrix.gridRows() * matrix.gridCols());
+        // Both are below 2^32, their product need not be a number that three times fits.
+        const auto gridRows = static_cast<std::size_t>(matrix.gridRows());
+        if (static_cast<std::size_t>(matrix.gridCols()) > reader.left() / 3 / gridRows) reader.endsTooEarly();
+        const auto tiles = gridRows * static_cast<std::size_t>(matrix.gridCols());
         const auto data = reader.take(tiles * 3);
         for (std::size_t i = 0; i < tiles; ++i) {
             const auto level =

@@ -174,4 +174,5 @@ def tile_map(matrices):
 
 TILE_MAGIC = open(os.path.join(here, "..", "..", "core", "session", "tile_map.cpp")).read().split("kMagic")[1]
 TILE_MAGIC = TILE_MAGIC.split('"')[1].encode().decode("unicode_escape").encode()
+put("tile_map", "crash-grid_beyond_int64", TILE_MAGIC + struct.pack("<II", 1, 1) + b"a" + struct.pack("<4I", 2**32 - 1, 2**32 - 1, 1, 1))
 put("tile_map", "two", tile_map([("model.layers.0.mlp.up_proj.weight", 10, 9, 4, 4), ("b", 1, 1, 128, 128)]))
