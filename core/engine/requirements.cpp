@@ -125,7 +125,7 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         // What autograd keeps of a block: its activations, and the attention of each token to those before
         // it.
         const double ofBlock =
-            ((6 * wide + 4 * inner) * 1.6 + static_cast<double>(config.heads * window("context")) * 0.6) *
+            ((6 * wide + 4 * inner) * 1.12 + static_cast<double>(config.heads * window("context")) * 0.625) *
             element;
         const double perToken = recomputes ? layers * hidden * element + ofBlock : layers * ofBlock;
         // Logits of 512 tokens at a time, and the head once more as the product lays it out.
