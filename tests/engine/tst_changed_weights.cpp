@@ -119,7 +119,7 @@ class ChangedWeightsTest : public QObject {
         const auto packed = PackedModel::load(files, &masks, Layout::Sparse),
                    dense = PackedModel::load(ModelFiles::open(resolved.path), &masks, Layout::Sparse);
         const std::vector<float> x(static_cast<std::size_t>(config.intermediateSize), 0.25f);
-        const AlignedBytes prepared(kernels::inputBytes(config.intermediateSize));
+        AlignedBytes prepared(kernels::inputBytes(config.intermediateSize));
         const auto product = [&](const PackedMatrix& matrix) {
             std::vector<float> y(static_cast<std::size_t>(matrix.rows()) + 64);
             matrix.prepare(x.data(), prepared.as<std::byte>());
