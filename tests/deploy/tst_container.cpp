@@ -427,7 +427,8 @@ class TestContainer : public QObject {
             int opened = 0, refused = 0;
             // Of the larger files, those of one block.
             const bool large = file->size() > 1000000;
-            for (const auto& [name, entry] : headerOf(*file)["sections"].items()) {
+            const auto header = headerOf(*file);
+            for (const auto& [name, entry] : header.at("sections").items()) {
                 const auto offset = entry[0].get<std::size_t>(), size = entry[1].get<std::size_t>();
                 if (size == 0 || (large && name.starts_with("blocks.") && !name.starts_with("blocks.2.")))
                     continue;
