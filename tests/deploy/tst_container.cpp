@@ -263,7 +263,8 @@ class TestContainer : public QObject {
     void cutOff() {
         QCOMPARE(refusal(m_bitmap), ErrorCode::Internal);  // which is to say: not refused
         std::vector<std::size_t> lengths{0, 1, 8, 63, 64, 65, m_bitmap.size() - 1};
-        for (const auto& [name, entry] : headerOf(m_bitmap)["sections"].items())
+        const auto header = headerOf(m_bitmap);
+        for (const auto& [name, entry] : header.at("sections").items())
             for (const int beside : {-1, 0, 1}) {
                 const auto begin = entry[0].get<std::size_t>(), end = begin + entry[1].get<std::size_t>();
                 lengths.push_back(begin + static_cast<std::size_t>(beside));
@@ -358,7 +359,8 @@ class TestContainer : public QObject {
     }
 
     void missingSections() {
-        for (const auto& [name, entry] : headerOf(m_bitmap)["sections"].items()) {
+        const auto header = headerOf(m_bitmap);
+        for (const auto& [name, entry] : header.at("sections").items()) {
             auto header = headerOf(m_bitmap);
             header["sections"].erase(name);
             EXPECT_ERROR(openAll(put(withHeader(m_bitmap, header))), Corrupt, name);
