@@ -5,6 +5,7 @@
 
 #include "app/cli/packing_options.h"
 #include "core/base/error.h"
+#include "core/base/stopwatch.h"
 
 namespace tessera::cli {
 
@@ -37,10 +38,14 @@ void describeContainer(const std::filesystem::path& path, bool verify, const Con
     const auto& file = container.file();
     const auto model = container.model();
     const auto& config = model.config;
+    // A small file is checked before there is anything to say.
+    Stopwatch sinceSaid;
     if (verify)
         file.verify([&](std::uint64_t done, std::uint64_t all) {
             if (signalControl().stop.load())
                 throw Error(ErrorCode::Cancelled, "stopped on request", path.string());
+            if (sinceSaid.seconds() < 0.2) return;
+            sinceSaid.restart();
             console.progress("checked " + humanBytes(done) + " of " + humanBytes(all), double(done),
                              double(all));
         });

@@ -359,9 +359,9 @@ class TestContainer : public QObject {
     }
 
     void missingSections() {
-        const auto header = headerOf(m_bitmap);
-        for (const auto& [name, entry] : header.at("sections").items()) {
-            auto header = headerOf(m_bitmap);
+        const auto whole = headerOf(m_bitmap);
+        for (const auto& [name, entry] : whole.at("sections").items()) {
+            auto header = whole;
             header["sections"].erase(name);
             EXPECT_ERROR(openAll(put(withHeader(m_bitmap, header))), Corrupt, name);
         }
