@@ -77,7 +77,8 @@ class TraceFile {
 }  // namespace
 
 std::optional<MaskSet> runLearnPhases(RunContext& context) {
-    TraceFile trace(context.spec.set.text("trace"));
+    const auto traced = context.spec.set.text("trace");
+    TraceFile trace(traced == "none" ? "" : traced);
     const auto latest = context.directory->latestCheckpoint();
     MaskList masks;
     {

@@ -196,12 +196,12 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back({"trace",
                  OptionType::Text,
                  "",
-                 "",
+                 "none",
                  "",
                  0,
                  0,
                  {},
-                 "file for where the time of the first five steps goes, in Chrome's trace format "
+                 "file for where the time of the first five steps goes, or none; in Chrome's trace format "
                  "(chrome://tracing, Perfetto)",
                  kLearn});
     d.push_back(whole("snapshots", "20", "", 1, 20, "", "tile maps and hard masks kept over the run"));
