@@ -125,6 +125,8 @@ void RunRecord::absorb(RunNews&& news) {
             m_quietBefore = news.quietSeconds;
         }
         if (std::exchange(m_history, false)) {
+            // What was read now was said before the engine was asked to go on.
+            if (m_said != Said::Nothing) m_saidBefore = std::exchange(m_said, Said::Nothing);
             for (const auto& event : std::exchange(m_later, {})) apply(event);
             if (std::exchange(m_doneLater, false)) engineDone(m_engineEnd);
         }
@@ -238,6 +240,8 @@ void RunRecord::updateState() {
     const auto end = m_said == Said::Stopped ? RunState::Stopped : RunState::Failed;
     if (m_live && m_doneLater) {
         m_state = RunState::Interrupted;
+    } else if (m_live && m_history) {
+        m_state = m_asked.value_or(RunState::Starting);
     } else if (m_live) {
         if (m_said == Said::Finished)
             m_state = RunState::Finished;

@@ -128,8 +128,9 @@ void RunRecord::take(const Event& event) {
         m_error = json;
         m_asked.reset();
         note(json, errorSentence(json));
-        if (m_live && m_said == Said::Nothing && textAt(json, "code") == "locked") {
-            // Someone else has it: nothing of ours has happened, and we look on.
+        if (m_live && m_said == Said::Nothing && m_saidBefore != Said::Nothing) {
+            // Refused before anything happened, because someone else has it or it cannot be written: the run
+            // is as it was, and we look on.
             m_live = false;
             m_said = m_saidBefore;
             if (m_follower) m_follower->skipTo(RunFollower::kNoLimit);

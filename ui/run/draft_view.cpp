@@ -64,9 +64,13 @@ DraftView::DraftView(Workspace& workspace, QWidget* parent) : QWidget(parent), m
     column->setContentsMargins(kGap * 3, kGap * 3, kGap * 3, kGap * 2);
     column->setSpacing(kGap * 2);
 
+    auto* above = new QWidget(sheet);
+    auto* top = new QVBoxLayout(above);
+    top->setContentsMargins(0, 0, 0, 0);
+    top->setSpacing(column->spacing());
     auto* head = new QHBoxLayout;
     head->setSpacing(kGap);
-    head->addWidget(heading(tr("New run"), this));
+    head->addWidget(heading(tr("New run"), above));
     head->addStretch();
     m_back = plainButton(tr("Back to the run"), QStringLiteral("arrow-left"), this);
     connect(m_back, &QPushButton::clicked, this, [this] { m_workspace.setDrafting(false); });
@@ -76,9 +80,10 @@ DraftView::DraftView(Workspace& workspace, QWidget* parent) : QWidget(parent), m
     m_start->setToolTip(tr("Start the run (Ctrl+R)"));
     m_start->setObjectName(QStringLiteral("run.start.button"));
     for (auto* button : {m_back, m_copy, m_start}) head->addWidget(button);
-    column->addLayout(head);
+    top->addLayout(head);
     m_banner = new Banner(this);
-    column->addWidget(m_banner);
+    top->addWidget(m_banner);
+    column->addWidget(above);
 
     auto* row = new QHBoxLayout;
     row->setSpacing(kGap * 2);

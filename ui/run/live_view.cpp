@@ -269,7 +269,8 @@ void LiveView::refreshBanner() {
     if (m_record->ownedElsewhere())
         return m_banner->tell(Banner::Kind::Information,
                               tr("Another program works on this run: it is only looked at here."));
-    if (state == RunState::Failed) {
+    // A run whose resumption was refused is what it was before, and says why it stays so.
+    if (state == RunState::Failed || (m_record->resumable() && m_record->error())) {
         const Json error = m_record->error().value_or(Json::object());
         // What has a button is not said twice.
         auto sentence = error.empty() ? tr("The run failed.") : asSentence(errorSummary(error));

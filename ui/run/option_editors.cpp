@@ -242,9 +242,13 @@ void OptionEditors::makeRows() {
     }
     for (std::size_t i = 0; i < m_groups.size(); ++i) {
         auto& group = m_groups[i];
-        group.title = subheading(tr(groupNames()[i].title), this);
-        column->addWidget(group.title);
-        for (auto* row : group.rows) column->addWidget(row);
+        group.box = new QWidget(this);
+        auto* inside = new QVBoxLayout(group.box);
+        inside->setContentsMargins(0, 0, 0, 0);
+        inside->setSpacing(column->spacing());
+        inside->addWidget(subheading(tr(groupNames()[i].title), group.box));
+        for (auto* row : group.rows) inside->addWidget(row);
+        column->addWidget(group.box);
     }
     column->addStretch();
 }
@@ -332,7 +336,7 @@ void OptionEditors::filter() {
             each->setVisible(visible);
             some = some || visible;
         }
-        group.title->setVisible(some);
+        group.box->setVisible(some);
         any = any || some;
     }
     m_nothing->setVisible(!any);

@@ -73,7 +73,7 @@ class OptionEditors : public QWidget {
 
   private:
     struct Group {
-        QLabel* title = nullptr;
+        QWidget* box = nullptr;
         std::vector<OptionRow*> rows;
     };
 

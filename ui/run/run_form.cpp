@@ -54,11 +54,15 @@ RunForm::RunForm(ModelLibrary& models, QWidget* parent) : QWidget(parent), m_mod
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(kGap * 2, kGap * 2, kGap * 2, kGap * 2);
     column->setSpacing(kGap * 2);
+    auto* usual = new QWidget(this);
+    auto* fields = new QVBoxLayout(usual);
+    fields->setContentsMargins(0, 0, 0, 0);
+    fields->setSpacing(kGap * 2);
     m_grid = new QGridLayout;
     m_grid->setHorizontalSpacing(kGap * 2);
     m_grid->setVerticalSpacing(4);
     m_grid->setColumnStretch(1, 1);
-    column->addLayout(m_grid);
+    fields->addLayout(m_grid);
     m_filling = true;
     makeModel();
     makeMethod();
@@ -71,7 +75,8 @@ RunForm::RunForm(ModelLibrary& models, QWidget* parent) : QWidget(parent), m_mod
     m_advanced->setCheckable(true);
     m_advanced->setAccessibleName(tr("Advanced options"));
     connect(m_advanced, &QToolButton::toggled, this, &RunForm::setAdvanced);
-    column->addWidget(m_advanced, 0, Qt::AlignLeft);
+    fields->addWidget(m_advanced, 0, Qt::AlignLeft);
+    column->addWidget(usual);
     m_options = new OptionEditors(this);
     m_options->hide();
     connect(m_options, &OptionEditors::changed, this, &RunForm::said);

@@ -57,10 +57,6 @@ bool RunPage::settled() const {
     return m_stack->currentWidget() == m_draft ? m_draft->settled() : m_live->settled();
 }
 
-std::vector<QWidget*> RunPage::parts() {
-    return {m_draft, m_live};
-}
-
 QWidget* RunPage::firstFocus() {
     return m_stack->currentWidget() == m_draft ? m_draft->firstFocus() : m_live->firstFocus();
 }

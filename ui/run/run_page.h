@@ -23,7 +23,6 @@ class RunPage : public Page {
     QString title() const override;
     bool settled() const override;
     QWidget* firstFocus() override;
-    std::vector<QWidget*> parts() override;
 
   private:
     void showWhatHolds();

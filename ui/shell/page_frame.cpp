@@ -28,7 +28,7 @@ PageFrame::PageFrame(Page* page, QWidget* parent) : QScrollArea(parent) {
     auto& theme = Theme::instance();
     theme.dress(horizontalScrollBar());
     theme.dress(verticalScrollBar());
-    for (QWidget* part : page->parts()) theme.dress(part);
+    theme.dress(page);
 }
 
 void PageFrame::fit() {

@@ -27,6 +27,7 @@ QVBoxLayout* frame(Popup* sheet, const QString& title) {
     column->addWidget(heading(title, sheet->panel()));
     auto* scroll = new QScrollArea(sheet->panel());
     scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->setAccessibleName(title);
     scroll->setFocusPolicy(Qt::StrongFocus);

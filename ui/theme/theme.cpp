@@ -1,14 +1,21 @@
 #include "ui/theme/theme.h"
 
 #include <QApplication>
+#include <QElapsedTimer>
 #include <QFontDatabase>
 #include <QFontInfo>
+#include <QPainter>
 #include <QPalette>
 #include <QProxyStyle>
+#include <QRegularExpression>
 #include <QStyleFactory>
 #include <QStyleHints>
+#include <QStyleOption>
+#include <QTimer>
 #include <QWidget>
 #include <QWindow>
+#include <algorithm>
+#include <utility>
 
 #include "ui/theme/desktop_scheme.h"
 #include "ui/theme/tokens.h"
@@ -16,6 +23,30 @@
 namespace tessera::ui {
 
 namespace {
+
+constexpr int kTurnMs = 4;
+/// Widgets that are dressed together without being missed: some milliseconds.
+constexpr int kMostTogether = 24;
+
+/// The classes that a sheet's selectors name, and the names of objects, with # in front.
+QStringList typesOf(const QString& sheet) {
+    static const QRegularExpression selector(QStringLiteral("^([^{]+)\\{"),
+                                             QRegularExpression::MultilineOption);
+    static const QRegularExpression type(QStringLiteral("(?:^|[\\s,])(#?[A-Za-z][\\w-]*)"));
+    QStringList types;
+    for (auto at = selector.globalMatch(sheet); at.hasNext();)
+        for (auto each = type.globalMatch(at.next().captured(1)); each.hasNext();)
+            types << each.next().captured(1).replace(QLatin1String("--"), QLatin1String("::"));
+    types.removeDuplicates();
+    return types;
+}
+
+/// What holds a page's parts, however few they are yet.
+bool isFrameOfMore(const QWidget& widget) {
+    for (const char* type : {"tessera::ui::Page", "QSplitter", "QStackedWidget", "QScrollArea"})
+        if (widget.inherits(type)) return true;
+    return false;
+}
 
 Theme* theOne = nullptr;
 
@@ -64,7 +95,9 @@ QPalette paletteOf(const ThemeTokens& t) {
     return p;
 }
 
-/// Fusion, without lines under the letters of menus: Alt and the letter work all the same.
+/// Fusion, without lines under the letters of menus, where Alt and the letter work all the same, and with
+/// handles of splitters that are seen under the pointer only. The sheet says nothing of splitters, so that
+/// what they hold can be dressed in parts.
 class QuietFusion : public QProxyStyle {
   public:
     QuietFusion() : QProxyStyle(QStyleFactory::create(QStringLiteral("Fusion"))) {}
@@ -72,6 +105,12 @@ class QuietFusion : public QProxyStyle {
                   QStyleHintReturn* answer) const override {
         if (hint == SH_UnderlineShortcut) return 0;
         return QProxyStyle::styleHint(hint, option, widget, answer);
+    }
+    void drawControl(ControlElement element, const QStyleOption* option, QPainter* painter,
+                     const QWidget* widget) const override {
+        if (element != CE_Splitter) return QProxyStyle::drawControl(element, option, painter, widget);
+        if (option->state & State_MouseOver)
+            painter->fillRect(option->rect, Theme::instance().tokens().border);
     }
 };
 
@@ -124,14 +163,51 @@ void Theme::apply() {
     if (m_applied && dark == m_tokens.dark) return;
     m_tokens = dark ? darkTokens() : lightTokens();
     m_applied = true;
+    QElapsedTimer turn;
+    turn.start();
+    m_tasks.clear();
+    m_sheet = styleSheet(m_tokens);
+    m_styledTypes = typesOf(m_sheet);
+    holdWindows();
     // Palette and sheet send events through our own filter.
     m_applying = true;
     QApplication::setPalette(paletteOf(m_tokens));
-    m_sheet = styleSheet(m_tokens);
-    for (QWidget* widget : QApplication::allWidgets())
-        if (m_parts.contains(widget) && widget->isVisible()) bringUpToDate(widget);
     m_applying = false;
+    for (QWidget* widget : QApplication::allWidgets())
+        if (m_parts.contains(widget) && widget->isVisible())
+            beforeDrawing(widget, [this, widget] { bringUpToDate(widget); });
     Q_EMIT changed();
+    goOn(turn);
+}
+
+// Half of one theme and half of the other is not shown: a window is drawn when its last part is done.
+void Theme::holdWindows() {
+    for (QWidget* window : QApplication::topLevelWidgets()) {
+        if (!window->isVisible() || !window->updatesEnabled()) continue;
+        window->setUpdatesEnabled(false);
+        m_heldWindows.emplace_back(window);
+    }
+}
+
+void Theme::beforeDrawing(QWidget* widget, std::function<void()> work) {
+    m_tasks.push_back({widget, std::move(work)});
+}
+
+void Theme::goOn(const QElapsedTimer& turn) {
+    while (!m_tasks.empty()) {
+        // A timer, which has a turn of its own: what is merely queued would be done within the present one.
+        if (turn.elapsed() >= kTurnMs)
+            return QTimer::singleShot(0, this, [this] {
+                QElapsedTimer next;
+                next.start();
+                goOn(next);
+            });
+        const auto task = std::move(m_tasks.front());
+        m_tasks.pop_front();
+        if (task.widget && task.widget->isVisible()) task.work();
+    }
+    for (const auto& window : std::exchange(m_heldWindows, {}))
+        if (window) window->setUpdatesEnabled(true);
 }
 
 void Theme::leaveToItsParts(QWidget* window) {
@@ -139,9 +215,28 @@ void Theme::leaveToItsParts(QWidget* window) {
     connect(window, &QObject::destroyed, this, [this](QObject* gone) { m_leftToParts.remove(gone); });
 }
 
+bool Theme::isPlain(const QWidget& widget) const {
+    return std::none_of(m_styledTypes.begin(), m_styledTypes.end(),
+                        [&](const QString& type) {
+                            return type.startsWith(QLatin1Char('#'))
+                                       ? widget.objectName() == QStringView(type).mid(1)
+                                       : widget.inherits(type.toLatin1().constData());
+                        });
+}
+
 void Theme::dress(QWidget* part) {
+    connect(part, &QObject::destroyed, this, [this](QObject* gone) {
+        m_parts.remove(gone);
+        m_plain.remove(gone);
+    });
+    const auto inside = part->findChildren<QWidget*>().size();
+    if (isPlain(*part) && (inside == 0 || inside > kMostTogether || isFrameOfMore(*part))) {
+        m_plain.insert(part);
+        for (QObject* child : part->children())
+            if (auto* widget = qobject_cast<QWidget*>(child); widget && !widget->isWindow()) dress(widget);
+        return;
+    }
     m_parts.insert(part);
-    connect(part, &QObject::destroyed, this, [this](QObject* gone) { m_parts.remove(gone); });
     bringUpToDate(part);
 }
 
@@ -160,7 +255,10 @@ void Theme::beforeShown(QObject* watched, const QEvent& event) {
     auto* widget = static_cast<QWidget*>(watched);
     if (event.type() == QEvent::Show) {
         if (m_parts.contains(watched)) bringUpToDate(widget);
-    } else if (widget->isWindow() && !m_leftToParts.contains(watched) && !isDressed(widget)) {
+    } else if (!widget->isWindow()) {
+        if (m_plain.contains(widget->parentWidget()) && !m_parts.contains(widget) && !m_plain.contains(widget))
+            dress(widget);
+    } else if (!m_leftToParts.contains(watched) && !isDressed(widget)) {
         dress(widget);
     }
 }

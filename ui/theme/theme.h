@@ -2,10 +2,15 @@
 
 #include <QColor>
 #include <QObject>
+#include <QPointer>
 #include <QSet>
-#include <QString>
+#include <QStringList>
 #include <array>
+#include <deque>
+#include <functional>
+#include <vector>
 
+class QElapsedTimer;
 class QWidget;
 
 namespace tessera::ui {
@@ -40,10 +45,15 @@ class Theme : public QObject {
     void setMode(ThemeMode mode);
     const ThemeTokens& tokens() const { return m_tokens; }
 
-    /// Gives a part of a window the style sheet, and each later one: at once while the part is shown, else
-    /// when it comes to be shown. Giving it to the whole application at once would hold the window for as
-    /// long as all its pages take, of which one is seen.
+    /// Gives a part of a window the style sheet, and each later one: while it is shown within the next turns
+    /// of the event loop, a few milliseconds a turn, and nothing drawn in between; else when it comes to be
+    /// shown. Giving it to the whole application at once would hold the window for as long as all its pages
+    /// take, of which one is seen. A part that the sheet says nothing of and that is large, or holds the
+    /// parts of a page, is left as it is; its children are dressed, also those that it gets later.
     void dress(QWidget* part);
+    /// From a slot of changed(): does what takes long, a chart's drawing, in one of those turns, unless the
+    /// widget is gone or hidden by then.
+    void beforeDrawing(QWidget* widget, std::function<void()> work);
     /// A window whose parts are dressed one by one. Every other window is dressed as a whole when it is first
     /// shown, unless it belongs to a part that is.
     void leaveToItsParts(QWidget* window);
@@ -64,13 +74,24 @@ class Theme : public QObject {
     bool systemIsDark() const;
     bool isDressed(const QWidget* widget) const;
     void bringUpToDate(QWidget* part) const;
+    bool isPlain(const QWidget& widget) const;
+    void holdWindows();
+    void goOn(const QElapsedTimer& turn);
     void beforeShown(QObject* watched, const QEvent& event);
 
     DesktopScheme* m_desktop;
     ThemeMode m_mode = ThemeMode::System;
     ThemeTokens m_tokens;
     QString m_sheet;
-    QSet<const QObject*> m_parts, m_leftToParts;
+    struct Task {
+        QPointer<QWidget> widget;
+        std::function<void()> work;
+    };
+
+    QSet<const QObject*> m_parts, m_plain, m_leftToParts;
+    QStringList m_styledTypes;  ///< that the sheet has rules for
+    std::deque<Task> m_tasks;   ///< of the change that is under way
+    std::vector<QPointer<QWidget>> m_heldWindows;
     bool m_systemDark = false, m_applied = false, m_applying = false, m_asked = false;
 };
 

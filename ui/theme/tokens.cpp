@@ -97,7 +97,6 @@ QStatusBar { background: @surface; border-top: 1px solid @border; }
 QStatusBar::item { border: none; }
 QLabel[look="muted"] { color: @muted; }
 QLabel:disabled { color: @disabled; }
-tessera--ui--Card { background: @raised; border: 1px solid @border; border-radius: 10px; }
 tessera--ui--Banner { background: @information; border: 1px solid @accentLine; border-radius: 8px; }
 tessera--ui--Banner[kind="warning"] { background: @warningBack; border-color: @warningLine; }
 tessera--ui--Banner[kind="failure"] { background: @badBack; border-color: @badLine; }
@@ -162,7 +161,6 @@ QTabWidget::pane { border: none; border-top: 1px solid @border; }
 QTabBar::tab { background: transparent; color: @muted; padding: 7px 14px; border: none; border-bottom: 2px solid transparent; }
 QTabBar::tab:hover { color: @text; }
 QTabBar::tab:selected, QTabBar::tab:focus { color: @text; border-bottom-color: @accent; }
-QScrollArea { background: transparent; border: none; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
 QScrollBar::handle { background: @scroll; border-radius: 4px; margin: 2px; }
@@ -171,9 +169,7 @@ QScrollBar::handle:horizontal { min-width: 32px; }
 QScrollBar::handle:hover { background: @muted; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
-QAbstractScrollArea::corner { background: transparent; border: none; }
-QSplitter::handle { background: transparent; }
-QSplitter::handle:hover { background: @line; }
+QTableView::corner, QTreeView::corner, QListView::corner, QPlainTextEdit::corner, QTextEdit::corner { background: transparent; border: none; }
 )");
     const auto colour = [&sheet](const char* name, const QColor& value) {
         // A whole word: "@accent" is not the head of "@accentHover", so that one is replaced first.

@@ -8,12 +8,14 @@
 #include <cmath>
 
 #include "ui/theme/icons.h"
+#include "ui/theme/theme.h"
 
 namespace tessera::ui {
 
 namespace {
 
 constexpr int kMaxBannerButtons = 3;
+constexpr double kCardRadius = 10;
 
 QLabel* label(const QString& text, QWidget* parent, double size, QFont::Weight weight) {
     auto* made = new QLabel(text, parent);
@@ -102,6 +104,15 @@ void KeyFigure::setValue(const QString& value, const QString& note) {
 
 Card::Card(QWidget* parent) : QFrame(parent) {
     setFrameShape(QFrame::NoFrame);
+}
+
+void Card::paintEvent(QPaintEvent*) {
+    const auto& tokens = Theme::instance().tokens();
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(tokens.border);
+    painter.setBrush(tokens.raised);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), kCardRadius, kCardRadius);
 }
 
 QPushButton* primaryButton(const QString& text, QWidget* parent) {

@@ -35,11 +35,15 @@ class KeyFigure : public QWidget {
     QLabel *m_value, *m_note;
 };
 
-/// A raised panel with rounded corners and the theme's border; lay it out with kGap * 2 margins.
+/// A raised panel with rounded corners and the theme's border; lay it out with kGap * 2 margins. It draws
+/// itself, without the style sheet, so that what is in it can be dressed in parts (Theme::dress).
 class Card : public QFrame {
     Q_OBJECT
   public:
     explicit Card(QWidget* parent = nullptr);
+
+  protected:
+    void paintEvent(QPaintEvent* event) override;
 };
 
 QPushButton* primaryButton(const QString& text,

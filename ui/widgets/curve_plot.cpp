@@ -43,9 +43,10 @@ CurvePlot::CurvePlot(QWidget* parent) : QWidget(parent), m(std::make_unique<Priv
     connect(&m->redrawSoon, &QTimer::timeout, this, [this] { m->draw(); });
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         m->recolour();
-        // At once: the old theme's lines on the new background are seen otherwise.
+        m->dirty = true;
         m->redrawSoon.stop();
-        m->draw(QCustomPlot::rpImmediateRefresh);
+        // The old theme's lines on the new background are seen otherwise.
+        Theme::instance().beforeDrawing(this, [this] { m->draw(QCustomPlot::rpImmediateRefresh); });
     });
     setAccessibleName(tr("Chart"));
     m->canvas->setAccessibleName(accessibleName());  // until the first drawing takes over the page's own

@@ -2,7 +2,6 @@
 
 #include <QString>
 #include <QWidget>
-#include <vector>
 
 namespace tessera::ui {
 
@@ -22,9 +21,6 @@ class Page : public QWidget {
     virtual QString title() const = 0;
     /// False while what the page shows is still being read: --screenshot waits for it.
     virtual bool settled() const { return true; }
-    /// What a change of theme restyles together, where it is shown: all of the page, or those of its parts of
-    /// which one is seen at a time.
-    virtual std::vector<QWidget*> parts() { return {this}; }
     /// The widget that has the keyboard when the page comes up.
     virtual QWidget* firstFocus() { return this; }
 

@@ -447,6 +447,41 @@ class RunRecordTest : public QObject {
         QCOMPARE(record.steps().loss.back(), 7.0);
     }
 
+    void aRefusedResumptionLeavesTheRunAsItWas_data() {
+        QTest::addColumn<QByteArray>("last");
+        QTest::addColumn<int>("state");
+        QTest::addColumn<bool>("readBefore");
+        for (const bool read : {true, false}) {
+            const char* when = read ? ", read before" : ", not read yet";
+            QTest::addRow("stopped%s", when) << QByteArray("stopped") << int(RunState::Stopped) << read;
+            QTest::addRow("killed%s", when) << QByteArray("running") << int(RunState::Interrupted) << read;
+        }
+    }
+    void aRefusedResumptionLeavesTheRunAsItWas() {
+        QFETCH(QByteArray, last);
+        QFETCH(int, state);
+        QFETCH(bool, readBefore);
+        const auto run = newRun();
+        run.add(stateEvent("running"));
+        run.add(stepEvent(1, 9, 1));
+        run.add(stateEvent(last.constData()));
+        RunRecord record;
+        record.follow(run.path());
+        if (readBefore) QVERIFY(readWhole(record));
+        record.goOn();
+        QCOMPARE(record.state(), RunState::Starting);
+        record.apply(eventOf({{"type", "error"}, {"code", "io"}, {"summary", "the disk is read-only"}}));
+        record.engineDone();
+        QVERIFY(readUntil(record, [&] { return record.error() && int(record.state()) == state; }));
+        QVERIFY(record.resumable());
+        QCOMPARE(record.steps().size(), std::size_t(1));
+        // Asked again, it goes on, and what was refused before is forgotten.
+        record.goOn();
+        record.apply(eventOf(stateEvent("running")));
+        QVERIFY(readUntil(record, [&] { return record.state() == RunState::Running; }));
+        QVERIFY(!record.error());
+    }
+
     void aRunThatSomeoneElseHasCannotBeTakenOver() {
         const auto run = newRun();
         run.add(stateEvent("running"));

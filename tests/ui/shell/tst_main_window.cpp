@@ -146,10 +146,10 @@ class TestMainWindow : public QObject {
         };
         QTest::keyClick(window.get(), Qt::Key_D, Qt::ControlModifier | Qt::ShiftModifier);
         QVERIFY(Theme::instance().tokens().dark);
-        QCOMPARE(corner(), Theme::instance().tokens().surface);
+        QTRY_COMPARE(corner(), Theme::instance().tokens().surface);
         QTest::keyClick(window.get(), Qt::Key_L, Qt::ControlModifier | Qt::ShiftModifier);
         QVERIFY(!Theme::instance().tokens().dark);
-        QCOMPARE(corner(), Theme::instance().tokens().surface);
+        QTRY_COMPARE(corner(), Theme::instance().tokens().surface);
     }
 
     // Pages that were hidden at the switch are restyled later: they must look as if made in the new theme.

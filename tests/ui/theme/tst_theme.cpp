@@ -5,7 +5,9 @@
 #include <QImage>
 #include <QLabel>
 #include <QMenu>
+#include <QMenuBar>
 #include <QPainter>
+#include <QPushButton>
 #include <QRegularExpression>
 #include <QSignalSpy>
 #include <QTest>
@@ -136,7 +138,7 @@ class TestTheme : public QObject {
         QCOMPARE(QApplication::palette().color(QPalette::Window), lightTokens().window);
     }
 
-    void shownPartsChangeAtOnceAndHiddenOnesWhenShown() {
+    void shownPartsChangeSoonAndHiddenOnesWhenShown() {
         Theme& theme = Theme::instance();
         theme.setMode(ThemeMode::Light);
         const auto dark = [](const QWidget& part) {
@@ -144,23 +146,80 @@ class TestTheme : public QObject {
         };
         QWidget window;
         theme.leaveToItsParts(&window);
-        auto* shown = new QWidget(&window);
-        auto* hidden = new QWidget(&window);
+        auto* shown = new QLabel(&window);
+        auto* hidden = new QLabel(&window);
         theme.dress(shown);
         theme.dress(hidden);
         hidden->hide();
         window.show();
         QVERIFY(window.styleSheet().isEmpty());
         theme.setMode(ThemeMode::Dark);
-        QVERIFY(dark(*shown));
+        QTRY_VERIFY(dark(*shown));
         QVERIFY(!dark(*hidden));
         hidden->show();
         QVERIFY(dark(*hidden));
         theme.setMode(ThemeMode::Light);
-        QVERIFY(!dark(*shown) && !dark(*hidden));
+        QTRY_VERIFY(!dark(*shown) && !dark(*hidden));
         delete hidden;
         theme.setMode(ThemeMode::Dark);
-        QVERIFY(dark(*shown));
+        QTRY_VERIFY(dark(*shown));
+    }
+
+    void largePlainPartsAreDressedChildByChild() {
+        Theme& theme = Theme::instance();
+        theme.setMode(ThemeMode::Light);
+        QWidget window;
+        theme.leaveToItsParts(&window);
+        auto* large = new QWidget(&window);
+        auto* label = new QLabel(QStringLiteral("text"), large);
+        for (int i = 0; i < 60; ++i) new QWidget(large);
+        auto* menus = new QMenuBar(&window);  // as large, but the sheet has rules for it
+        for (int i = 0; i < 60; ++i) new QWidget(menus);
+        theme.dress(large);
+        theme.dress(menus);
+        QVERIFY(large->styleSheet().isEmpty());
+        QCOMPARE(label->styleSheet(), styleSheet(theme.tokens()));
+        QCOMPARE(menus->styleSheet(), styleSheet(theme.tokens()));
+        window.show();
+        auto* late = new QPushButton(QStringLiteral("late"), large);
+        late->show();
+        QCOMPARE(late->styleSheet(), styleSheet(theme.tokens()));
+        theme.setMode(ThemeMode::Dark);
+        QTRY_COMPARE(late->styleSheet(), styleSheet(darkTokens()));
+        QTRY_COMPARE(label->styleSheet(), styleSheet(darkTokens()));
+        delete late;
+        delete large;
+        theme.setMode(ThemeMode::Light);
+        QTRY_COMPARE(menus->styleSheet(), styleSheet(lightTokens()));
+    }
+
+    void nothingIsDrawnHalfway() {
+        Theme& theme = Theme::instance();
+        theme.setMode(ThemeMode::Light);
+        QWidget window;
+        theme.leaveToItsParts(&window);
+        auto* slow = new QLabel(&window);
+        auto* hidden = new QLabel(&window);
+        theme.dress(slow);
+        window.show();
+        hidden->hide();
+        QStringList done;
+        bool held = true;
+        const auto connection = connect(&theme, &Theme::changed, &theme, [&] {
+            for (int i = 0; i < 3; ++i)
+                theme.beforeDrawing(slow, [&, i] {
+                    held = held && !window.updatesEnabled();
+                    QTest::qSleep(10);
+                    done << QString::number(i);
+                });
+            theme.beforeDrawing(hidden, [&] { done << QStringLiteral("hidden"); });
+        });
+        theme.setMode(ThemeMode::Dark);
+        QVERIFY2(done.size() < 3, "what takes long has turns of its own");
+        QTRY_COMPARE(done, (QStringList{QStringLiteral("0"), QStringLiteral("1"), QStringLiteral("2")}));
+        QTRY_VERIFY(window.updatesEnabled());
+        QVERIFY(held);
+        disconnect(connection);
     }
 
     void otherWindowsAreDressedAsAWhole() {

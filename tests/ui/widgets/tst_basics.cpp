@@ -144,6 +144,7 @@ class TestBasics : public QObject {
         window.show();
         for (const ThemeMode mode : {ThemeMode::Dark, ThemeMode::Light}) {
             Theme::instance().setMode(mode);
+            QTRY_VERIFY(window.updatesEnabled());
             const ThemeTokens& t = Theme::instance().tokens();
             const QImage image = window.grab().toImage();
             const double scale = image.devicePixelRatio();

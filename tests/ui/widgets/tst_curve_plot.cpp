@@ -519,7 +519,8 @@ class CurvePlotTest : public QObject {
         shown.settle();
         QVERIFY(columnsOf(shown.picture(), QColor(3, 4, 250).rgb()) > 100);
         Theme::instance().setMode(ThemeMode::Dark);
-        // With the page around it, not a moment later.
+        // With the page around it: as soon as anything is drawn.
+        QTRY_VERIFY(shown.plot.window()->updatesEnabled());
         const auto dark = shown.plot.canvas()->grab().toImage();
         QVERIFY(columnsOf(dark, QColor(250, 1, 2).rgb()) > 100);
         QCOMPARE(columnsOf(dark, QColor(3, 4, 250).rgb()), 0);
