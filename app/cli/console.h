@@ -51,7 +51,8 @@ std::string humanSeconds(double seconds);
 using Commands = CLI::App;
 void addRunCommands(Commands& app, Console& console);      ///< run, preflight, resume, options, runs
 void addModelCommands(Commands& app, Console& console);    ///< models, info, tokenize
-void addMeasureCommands(Commands& app, Console& console);  ///< bench, generate
+void addBenchCommand(Commands& app, Console& console);     ///< bench
+void addGenerateCommand(Commands& app, Console& console);  ///< generate
 void addEvalCommand(Commands& app, Console& console);      ///< eval
 void addTaskCommands(Commands& app, Console& console);     ///< tasks
 void addExportCommands(Commands& app, Console& console);   ///< export, report

@@ -5,10 +5,10 @@
 #include "app/cli/task_evaluation.h"
 #include "core/base/error.h"
 #include "core/base/system_info.h"
-#include "core/engine/requirements.h"
 #include "core/evaluate/perplexity.h"
 #include "core/evaluate/tasks/task_comparison.h"
 #include "core/model/torch_runtime.h"
+#include "core/session/memory_needs.h"
 #include "core/session/model_catalogue.h"
 #include "core/text/corpus.h"
 

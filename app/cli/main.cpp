@@ -1,73 +1,25 @@
-// tessera-cli: the engine on a command line.
+// tessera-engine: every command, with LibTorch. People and the window start it through tessera-cli
+// (app/start).
 
-#include <csignal>
-#include <cstdio>
-
-#include "app/cli/console.h"
-#include "core/base/caught.h"
+#include "app/cli/command_line.h"
 
 namespace {
 
-using namespace tessera;
-
-/// What the parser found wrong, in a sentence of our own.
-Error parseError(const CLI::App& app, const CLI::ParseError& error) {
-    std::string path = "tessera-cli", what = error.what();
-    const CLI::App* command = &app;
-    while (!command->get_subcommands().empty()) {
-        command = command->get_subcommands().front();
-        path += " " + command->get_name();
-    }
-    const std::vector<Remedy> help{{"see '" + path + " --help'", "", ""}};
-    // A known option with an impossible value is bad input; everything else is wrong usage.
-    if (dynamic_cast<const CLI::ValidationError*>(&error) ||
-        dynamic_cast<const CLI::ConversionError*>(&error))
-        return {ErrorCode::InvalidInput, what, path, help};
-    const auto rest = app.remaining(true);
-    if (command->get_require_subcommand_min() > 0 && !rest.empty())
-        what = std::string("there is no ") + (rest[0].starts_with("-") ? "option" : "command") + " \"" +
-               rest[0] + "\"";
-    return {ErrorCode::Usage, what, path, help};
-}
-
-int tell(const cli::Console& console, const Error& error) {
-    console.endProgress();
-    std::fprintf(stderr, "tessera-cli: %s\n", error.what());
-    if (cli::interrupted()) return 130;
-    return error.code() == ErrorCode::Usage ? 2 : 1;
+void addAll(tessera::cli::Commands& app, tessera::cli::Console& console) {
+    using namespace tessera::cli;
+    addModelCommands(app, console);
+    addRunCommands(app, console);
+    addEvalCommand(app, console);
+    addTaskCommands(app, console);
+    addBenchCommand(app, console);
+    addGenerateCommand(app, console);
+    addExportCommands(app, console);
+    addServeCommand(app, console);
+    addDeviceCommand(app, console);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    // A file beyond the limit of `ulimit -f` is an error to tell, not a reason to die.
-    std::signal(SIGXFSZ, SIG_IGN);
-    cli::Console console;
-    CLI::App app{
-        "Tessera: learn which weights of a language model to prune, measure the result, take it along",
-        "tessera-cli"};
-    app.set_version_flag("--version", std::string("tessera-cli ") + TESSERA_VERSION);
-    app.require_subcommand(1);
-    app.fallthrough(false);
-    cli::addModelCommands(app, console);
-    cli::addRunCommands(app, console);
-    cli::addEvalCommand(app, console);
-    cli::addTaskCommands(app, console);
-    cli::addMeasureCommands(app, console);
-    cli::addExportCommands(app, console);
-    cli::addServeCommand(app, console);
-    cli::addDeviceCommand(app, console);
-    try {
-        app.parse(argc, argv);
-        // Output that a full disk swallowed is no success.
-        if (std::fflush(stdout) != 0 || std::ferror(stdout))
-            throw Error(ErrorCode::DiskFull, "the output could not be written whole", "standard output");
-        return 0;
-    } catch (const CLI::ParseError& error) {
-        // --help and --version end here with status 0.
-        if (error.get_exit_code() == 0) return app.exit(error);
-        return tell(console, parseError(app, error));
-    } catch (const std::exception& error) {
-        return tell(console, caughtError(error));
-    }
+    return tessera::cli::runCommandLine(argc, argv, addAll);
 }

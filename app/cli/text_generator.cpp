@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
 #include "core/deploy/decode.h"
-#include "core/engine/requirements.h"
+#include "core/session/memory_needs.h"
 #include "core/session/model_catalogue.h"
 #include "core/text/utf8.h"
 

@@ -4,18 +4,14 @@
 
 #include <algorithm>
 
-#include "core/base/error.h"
 #include "core/base/stopwatch.h"
-#include "core/base/system_info.h"
 #include "core/prune/selection.h"
+#include "core/session/memory_needs.h"
 #include "kernels/cpu/nm_patterns.h"
 
 namespace tessera {
 
 namespace {
-
-/// The program itself with LibTorch and its threads' stacks.
-constexpr double kProgramBytes = 260e6;
 
 /// Whether a pass over the text gathers Gram matrices.
 bool usesGram(const ExperimentSpec& spec) {
@@ -35,10 +31,6 @@ double logitsPerWeight(const ExperimentSpec& spec) {
     if (spec.method == "patch-tile") return 0.0;
     const auto target = parsePattern(spec.pattern == "tiles" ? "2:4" : spec.pattern, spec.sparsity);
     return static_cast<double>(kernels::patternCount(target.keep, target.group)) / target.group;
-}
-
-std::string mebibytes(std::uint64_t bytes) {
-    return std::to_string(bytes >> 20) + " MiB";
 }
 
 }  // namespace
@@ -175,21 +167,6 @@ double measureProductRate(const ModelConfig& config, const std::string& dtype) {
     return 2.0 * 512 * static_cast<double>(inputs * outputs) * count / watch.seconds();
 }
 
-namespace {
-
-void requireFree(const std::string& what, double bytes, const std::string& where,
-                 std::vector<Remedy> remedies) {
-    const auto free = systemInfo().memoryAvailable;
-    if (free == 0 || bytes <= static_cast<double>(free)) return;
-    remedies.push_back({"choose a smaller model, or close other programs", "", ""});
-    throw Error(ErrorCode::OutOfMemory,
-                what + " needs about " + mebibytes(static_cast<std::uint64_t>(bytes)) + " of memory, " +
-                    mebibytes(free) + " are free",
-                where, std::move(remedies));
-}
-
-}  // namespace
-
 void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
     std::vector<Remedy> remedies;
     if (methodNamed(spec.method).learns && spec.set.integer("batch") > 1)
@@ -199,17 +176,6 @@ void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
                             "activation_checkpointing", "true"});
     requireFree(spec.method + " on this model", static_cast<double>(requirementsOf(config, spec, 0).bytes),
                 spec.model, std::move(remedies));
-}
-
-void requireMemoryToRead(const std::string& command, const ModelConfig& config, double elementBytes,
-                         const std::string& model) {
-    double largest = static_cast<double>(config.vocabSize * config.hiddenSize);
-    for (const auto& matrix : prunableMatrices(config))
-        largest = std::max(largest, static_cast<double>(matrix.elements()));
-    // A tensor is widened to f32 on its way in.
-    requireFree(command + " on this model",
-                kProgramBytes + static_cast<double>(config.parameters()) * elementBytes + largest * 4, model,
-                {});
 }
 
 }  // namespace tessera

@@ -32,8 +32,4 @@ std::int64_t defaultSteps(const ModelConfig& config);
 /// Throws Error{OutOfMemory} with both sizes when the run cannot fit what is free now.
 void requireMemory(const ModelConfig& config, const ExperimentSpec& spec);
 
-/// The same for a command that only holds the model, at `elementBytes` a parameter.
-void requireMemoryToRead(const std::string& command, const ModelConfig& config, double elementBytes,
-                         const std::string& model);
-
 }  // namespace tessera

@@ -244,7 +244,7 @@ void OptionEditors::makeRows() {
         auto& group = m_groups[i];
         group.box = new QWidget(this);
         auto* inside = new QVBoxLayout(group.box);
-        inside->setContentsMargins(0, 0, 0, 0);
+        inside->setContentsMargins(0, kGap, 0, 0);
         inside->setSpacing(column->spacing());
         inside->addWidget(subheading(tr(groupNames()[i].title), group.box));
         for (auto* row : group.rows) inside->addWidget(row);

@@ -21,9 +21,8 @@ RunForm::Field& RunForm::addField(const QString& name, const QString& title, QWi
     field.editor = editor;
     field.problem = new FieldProblem(this);
     field.parts = {label, row ? row : editor};
-    label->setMinimumHeight(editor->sizeHint().height());
     const int at = m_rows;
-    m_grid->addWidget(label, at, 0, Qt::AlignTop);
+    m_grid->addWidget(label, at, 0);
     m_grid->addWidget(field.parts.back(), at, 1);
     m_grid->addWidget(field.problem, at + 1, 1);
     if (note) {

@@ -146,6 +146,7 @@ QRadioButton::indicator:checked { border: 4px solid @accent; width: 8px; height:
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: @border; background: @border; }
 QProgressBar { background: @grid; border: none; border-radius: 3px; color: @text; text-align: center; }
 QProgressBar::chunk { background: @accent; border-radius: 3px; }
+QSlider:horizontal { min-height: 20px; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; background: @raised; border: 2px solid @accent; }
