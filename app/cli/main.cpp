@@ -33,7 +33,8 @@ Error parseError(const CLI::App& app, const CLI::ParseError& error) {
 int tell(const cli::Console& console, const Error& error) {
     console.endProgress();
     std::fprintf(stderr, "tessera-cli: %s\n", error.what());
-    if (cli::interrupted()) return 130;
+    // Of processes that learn together, the signal may have come to another.
+    if (cli::interrupted() || error.code() == ErrorCode::Cancelled) return 130;
     return error.code() == ErrorCode::Usage ? 2 : 1;
 }
 
