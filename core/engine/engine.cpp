@@ -41,7 +41,7 @@ void load(RunContext& context) {
     const auto exclude = context.spec.set.list("exclude");
     for (const auto& matrix : prunableMatrices(context.files->config()))
         if (!matchesAny(matrix.name, exclude)) requireGroups(target, matrix.cols, matrix.name);
-    requireMemory(context.files->config(), context.spec);
+    requireMemory(context.files->config(), context.spec, context.processes);
     if (context.tokenizer->vocabSize() > context.files->config().vocabSize)
         throw Error(ErrorCode::Corrupt,
                     "the tokenizer has " + std::to_string(context.tokenizer->vocabSize()) +
