@@ -200,7 +200,7 @@ class RanksTest : public QObject {
     /// One of four is killed: the others end at once and say so, and any number of processes goes on from the
     /// last checkpoint to the masks of a run that was left alone.
     void aLostProcessEndsTheRunAtItsLastCheckpoint() {
-        constexpr int kSteps = 40;
+        constexpr int kSteps = 20;
         const auto whole = m_scratch / "whole", broken = m_scratch / "broken";
         learnTogether(runArguments(whole, "leap", kSteps), 4);
         {
@@ -208,14 +208,16 @@ class RanksTest : public QObject {
             QVERIFY2(awaitStep(team[0], 5), team.errors().c_str());
             team[2].kill();
             const auto error = team[0].await("error");
-            QVERIFY2(error.is_object(), team.errors().c_str());
+            QVERIFY(error.is_object());
             QCOMPARE(error.at("code").get<std::string>(), std::string("io"));
             QVERIFY(
                 error.at("summary").get<std::string>().starts_with("another process of the run has ended"));
             QCOMPARE(error.at("where").get<std::string>(), std::string("rank 0 of 4"));
             QCOMPARE(team.wait(), (std::vector<int>{1, 1, -1, 1}));
-            for (const std::size_t rank : {0u, 1u, 3u})
-                QVERIFY(team[rank].errors().find("tessera-cli resume RUN") != std::string::npos);
+            for (const std::size_t rank : {0u, 1u, 3u}) {
+                const auto said = team[rank].errors();
+                QVERIFY2(said.find("tessera-cli resume RUN") != std::string::npos, said.c_str());
+            }
         }
         const auto run = RunDirectory::open(broken);
         QCOMPARE(run.status(), std::string("failed"));
@@ -239,8 +241,8 @@ class RanksTest : public QObject {
     /// A scheduler may ask one process alone to end: the run stops with a checkpoint, everywhere.
     void aStopOfOneStopsAll() {
         const auto whole = m_scratch / "unstopped", run = m_scratch / "stopped";
-        learnTogether(runArguments(whole, "leap", 40), 2);
-        Team team(runArguments(run, "leap", 40), 2, m_home);
+        learnTogether(runArguments(whole, "leap", 20), 2);
+        Team team(runArguments(run, "leap", 20), 2, m_home);
         QVERIFY2(awaitStep(team[0], 3), team.errors().c_str());
         ::kill(static_cast<pid_t>(team[1].process().processId()), SIGTERM);
         QVERIFY(!team[0].await("state", "stopped").is_null());
@@ -289,7 +291,7 @@ class RanksTest : public QObject {
         const auto plan = readJsonFile(run / "plan.json");
         QCOMPARE(plan.at("passes").get<int>(), 2);
         QVERIFY(plan.at("measured_step_seconds").get<double>() > 0);
-        QCOMPARE(result.at("steps"), plan.at("steps"));
+        QVERIFY(result.at("steps") == plan.at("steps"));
     }
 
     void wrongVariables_data() {
