@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 #include <vector>
 
 // LibTorch's header hides the class behind this, which not every LibTorch's CMake files define.
@@ -28,10 +29,12 @@ struct ProcessGroup::Connection {
 
 namespace {
 
-/// LibTorch's reason without its call stack and full stop.
+/// LibTorch's or Gloo's reason without its call stack, its place in their source and its full stop.
 std::string reasonOf(const std::exception& exception) {
     std::string said = exception.what();
     said = said.substr(0, said.find('\n'));
+    if (const auto place = said.find("] "); said.starts_with('[') && place != std::string::npos)
+        said.erase(0, place + 2);
     while (!said.empty() && (said.back() == '.' || said.back() == ' ')) said.pop_back();
     return said;
 }
