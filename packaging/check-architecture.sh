@@ -8,7 +8,7 @@ cd -- "$root"
 
 qt='(Q[A-Za-z0-9]*[>"/]|q[a-z]+\.h>)'
 torch='(torch|ATen|c10|caffe2)/'
-engine='core/(model|prune|learn|evaluate|engine)/'
+engine='core/(model|prune|parallel|learn|evaluate|engine)/'
 offences=0
 
 # forbid FOLDERS PATTERN RULE: no file below FOLDERS (space-separated) includes what matches PATTERN.
@@ -27,7 +27,7 @@ forbid() {
 
 light='core/base core/session core/formats core/text core/report core/deploy'
 forbid 'core kernels app/cli app/starter' "$qt" 'the engine holds no Qt'
-forbid "kernels ui $light" "$torch" 'LibTorch stays in core/{model,prune,learn,evaluate,engine}'
+forbid "kernels ui $light" "$torch" 'LibTorch stays in core/{model,prune,parallel,learn,evaluate,engine}'
 forbid 'kernels' '(core|ui|app)/' 'kernels know nothing above them'
 forbid 'core' '(ui|app)/' 'core knows nothing of the window and the programs'
 forbid "$light" "$engine" 'a room without LibTorch includes no header of a room with it'
@@ -37,7 +37,8 @@ forbid 'core/session core/formats core/text' '(core/(report|deploy)|kernels)/' \
 forbid 'core/report' '(core/deploy|kernels)/' 'the report draws data and runs no kernels'
 forbid 'core/deploy' 'core/report/' 'deploy does not draw'
 forbid 'core/model' 'core/(prune|learn|evaluate|engine)/' 'the model does not know who prunes it'
+forbid 'core/parallel' 'core/(model|prune|learn|evaluate|engine)/' 'processes know nothing of what they learn'
 forbid 'core/prune core/learn core/evaluate' 'core/engine/' 'the engine drives the methods, not the other way round'
-forbid 'ui' '(kernels|app|core/(model|prune|learn|evaluate|engine|deploy))/' 'the window reaches the engine as a process only'
+forbid 'ui' '(kernels|app|core/(model|prune|parallel|learn|evaluate|engine|deploy))/' 'the window reaches the engine as a process only'
 
 exit "$offences"

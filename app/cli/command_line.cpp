@@ -32,7 +32,8 @@ Error parseError(const CLI::App& app, const CLI::ParseError& error) {
 int tell(const Console& console, const Error& error) {
     console.endProgress();
     std::fprintf(stderr, "tessera-cli: %s\n", error.what());
-    if (interrupted()) return 130;
+    // Of processes that learn together, the signal may have come to another.
+    if (interrupted() || error.code() == ErrorCode::Cancelled) return 130;
     return error.code() == ErrorCode::Usage ? 2 : 1;
 }
 

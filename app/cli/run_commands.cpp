@@ -11,6 +11,10 @@ namespace tessera::cli {
 
 namespace {
 
+constexpr const char* kTogether =
+    "Several processes learn a run together where RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set, as\n"
+    "torchrun --no-python does; rank 0 writes the run.";
+
 struct RunOptions {
     std::string specFile, model, method, pattern, device = "cpu", dtype = "bf16", out;
     std::vector<std::string> text, set;
@@ -62,6 +66,7 @@ ExperimentSpec specOf(const RunOptions& options, const CLI::App& command) {
 
 void printResult(const Console& console, const Json& result) {
     console.endProgress();
+    if (result.is_null()) return;  // rank 0 tells it
     console.line("run        " + result.at("run").get<std::string>());
     char text[256];
     std::snprintf(text, sizeof text, "sparsity   %.4f (target %.4f)",
@@ -115,6 +120,7 @@ void addRun(Commands& app, Console& console) {
     auto* command =
         addCommand(app, "run", "prune a model: the whole experiment, from load to report", console);
     const auto options = addSpecOptions(command);
+    command->footer(kTogether);
     command->callback([options, command, &console] {
         EventPrinter printer(console);
         printResult(console, Engine::run(specOf(*options, *command), printer, signalControl()));
@@ -167,6 +173,7 @@ void addResume(Commands& app, Console& console) {
     auto* command = addCommand(app, "resume", "go on with a run from its last checkpoint", console);
     auto run = std::make_shared<std::string>();
     command->add_option("run", *run, "the run's folder")->required();
+    command->footer(kTogether);
     command->callback([run, &console] {
         EventPrinter printer(console);
         printResult(console, Engine::resume(*run, printer, signalControl()));

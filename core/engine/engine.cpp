@@ -1,6 +1,7 @@
 #include "core/engine/engine.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "core/base/error.h"
@@ -40,7 +41,7 @@ void load(RunContext& context) {
     const auto exclude = context.spec.set.list("exclude");
     for (const auto& matrix : prunableMatrices(context.files->config()))
         if (!matchesAny(matrix.name, exclude)) requireGroups(target, matrix.cols, matrix.name);
-    requireMemory(context.files->config(), context.spec);
+    requireMemory(context.files->config(), context.spec, context.processes);
     if (context.tokenizer->vocabSize() > context.files->config().vocabSize)
         throw Error(ErrorCode::Corrupt,
                     "the tokenizer has " + std::to_string(context.tokenizer->vocabSize()) +
@@ -186,6 +187,7 @@ Json resultOf(const RunContext& context, const MaskSet& masks, const Json& perpl
               {"system", system.system},
               {"cores", system.cores},
               {"threads", context.threads},
+              {"processes", context.processes},
               {"memory_bytes", system.memoryTotal},
               {"libraries", torchDescription()}}},
             {"version", TESSERA_VERSION}};
@@ -202,7 +204,7 @@ void recallLearning(RunContext& context) {
     const auto& set = context.spec.set;
     context.stepsDone = readJsonFile(plan).at("steps").get<std::int64_t>();
     context.tokensTrained =
-        context.stepsDone * set.integer("accumulate") * set.integer("batch") * context.window("context");
+        context.stepsDone * context.passes() * set.integer("batch") * context.window("context");
 }
 
 /// From the choice of masks to the result; everything before has been made or read again.
@@ -210,6 +212,7 @@ Json execute(RunContext& context) {
     auto& directory = *context.directory;
     std::optional<MaskSet> masks;
     if (fs::exists(directory.masksPath())) {
+        context.dismissOthers();
         masks = readMasks(directory.masksPath());
         recallLearning(context);
     } else {
@@ -225,6 +228,7 @@ Json execute(RunContext& context) {
             masks = runLearnPhases(context);
         }
         if (!masks) throw context.stopped("stopped on request; a checkpoint was kept");
+        context.dismissOthers();
         if (learns && context.spec.finishes()) {
             writeMasks(learned, *masks);
             runFinishPhase(context, *masks);
@@ -246,41 +250,105 @@ Json execute(RunContext& context) {
     return result;
 }
 
+/// Of several processes, every one has the method learn or none.
+void requireLearning(const std::string& method) {
+    const auto size = RankVariables::read().size;
+    if (size > 1 && !methodNamed(method).learns)
+        throw Error(ErrorCode::InvalidInput,
+                    method + " does not learn: one process does it all, not " + std::to_string(size),
+                    "WORLD_SIZE", {{"start it once, without WORLD_SIZE", "", ""}});
+}
+
+/// What rank 0 and a process alone do; of a stop on request the others hear, too.
+Json lead(RunContext& context, const std::function<Json()>& work) {
+    try {
+        return work();
+    } catch (const Error& error) {
+        if (context.ranks && error.code() == ErrorCode::Cancelled) {
+            try {
+                context.ranks->say(Word::Stop, context.control);
+            } catch (const Error&) {
+                // They have gone before: the stop is what there is to tell.
+            }
+        }
+        throw;
+    }
+}
+
+void prepare(RunContext& context, std::unique_ptr<Ranks> ranks) {
+    context.ranks = std::move(ranks);
+    if (context.ranks) context.processes = context.ranks->size();
+    const auto asked = context.spec.threads;
+    context.threads = configureThreads(asked > 0 || !context.ranks ? asked : context.ranks->coresEach());
+}
+
+struct NoEvents : EventSink {
+    void emit(const Event&) override {}
+};
+
+/// A process that is not rank 0. All that it knows of the run comes from there; the model and the text it
+/// reads itself, from the same paths.
+Json follow(std::unique_ptr<Ranks> ranks, RunControl& control) {
+    if (ranks->hear(control) == Word::Done) return nullptr;
+    const auto begin = ranks->share(nullptr);
+    NoEvents silent;
+    RunContext context(ExperimentSpec::fromJson(begin.at("spec")), silent, control);
+    prepare(context, std::move(ranks));
+    load(context);
+    const Json own{{"model", context.files->fingerprint()}, {"text", tokenise(context)}};
+    for (const auto& [what, fingerprint] : begin.at("fingerprints").items())
+        if (own.value(what, Json()) != fingerprint)
+            throw Error(ErrorCode::InvalidInput, "the " + what + " that this process reads is not rank 0's",
+                        "rank " + std::to_string(context.ranks->group().rank()),
+                        {{"have the same files at the same paths on every machine", what, ""}});
+    followLearning(context, begin.at("passes").get<std::int64_t>());
+    return nullptr;
+}
+
 }  // namespace
 
 Json Engine::run(ExperimentSpec spec, EventSink& caller, RunControl& control) {
     RunSink sink(caller);
-    return guarded(sink, [&] {
+    return guarded(sink, [&]() -> Json {
+        requireLearning(spec.method);
+        auto ranks = Ranks::meet();
+        if (ranks && !ranks->leads()) return follow(std::move(ranks), control);
         for (auto& file : spec.text) file = fs::absolute(file).string();
         // A name of the hub, ORG/REPO, stays one where there is no such path.
         if (fs::exists(spec.model) || (spec.model.find('/') != std::string::npos && !hubRepoOf(spec.model)))
             spec.model = fs::absolute(spec.model).lexically_normal().string();
         RunContext context(spec, sink, control);
-        context.threads = configureThreads(spec.threads);
-        // What is wrong with the model or the text shows before anything is written.
-        load(context);
-        const auto text = tokenise(context);
-        const auto out = spec.out.empty() ? freshRunPath(spec) : fs::path(spec.out);
-        context.directory =
-            RunDirectory::create(out, spec, {{"model", context.files->fingerprint()}, {"text", text}});
-        sink.openLog(context.directory->eventsPath());
-        context.emit("state", {{"state", "running"},
-                               {"run", context.directory->path().string()},
-                               {"spec", spec.toJson()},
-                               {"options", spec.set.effective()}});
-        return execute(context);
+        prepare(context, std::move(ranks));
+        return lead(context, [&] {
+            // What is wrong with the model or the text shows before anything is written.
+            load(context);
+            const auto text = tokenise(context);
+            const auto out = spec.out.empty() ? freshRunPath(spec) : fs::path(spec.out);
+            context.directory =
+                RunDirectory::create(out, spec, {{"model", context.files->fingerprint()}, {"text", text}});
+            sink.openLog(context.directory->eventsPath());
+            context.emit("state", {{"state", "running"},
+                                   {"run", context.directory->path().string()},
+                                   {"spec", spec.toJson()},
+                                   {"options", spec.set.effective()}});
+            return execute(context);
+        });
     });
 }
 
 Json Engine::resume(const fs::path& path, EventSink& caller, RunControl& control) {
     RunSink sink(caller);
     return guarded(sink, [&]() -> Json {
+        auto ranks = Ranks::meet();
+        if (ranks && !ranks->leads()) return follow(std::move(ranks), control);
         auto directory = RunDirectory::open(path);
+        requireLearning(directory.spec().method);
         if (const auto result = directory.result()) {
             if (!result->contains("run") || !result->contains("sparsity") || !result->contains("perplexity"))
                 throw Error(ErrorCode::Corrupt, "the run's result lacks what a result holds",
                             (path / "result.json").string(),
                             {{"remove this file; 'tessera-cli resume' then measures the run again", "", ""}});
+            if (ranks) ranks->say(Word::Done, control);
             // Ended between the result and its report: the report is all that is missing.
             if (!fs::exists(path / "report.html")) {
                 directory.acquire();
@@ -292,23 +360,26 @@ Json Engine::resume(const fs::path& path, EventSink& caller, RunControl& control
         directory.acquire();
         sink.openLog(directory.eventsPath());
         RunContext context(directory.spec(), sink, control);
-        context.threads = configureThreads(context.spec.threads);
+        prepare(context, std::move(ranks));
         context.directory = std::move(directory);
-        load(context);
-        const auto text = tokenise(context);
-        const auto& before = context.directory->fingerprints();
-        const auto same = [&](const char* what, const std::string& now, const std::string& advice) {
-            if (before.contains(what) && before[what] != now)
-                throw Error(ErrorCode::Corrupt,
-                            std::string("the ") + what +
-                                " has changed since the run began: it cannot be gone on with",
-                            path.string(), {{advice, "", ""}});
-        };
-        same("model", context.files->fingerprint(), "put the model back, or begin a new run");
-        same("text", text, "put the text back, or begin a new run");
-        context.emit("state",
-                     {{"state", "running"}, {"run", context.directory->path().string()}, {"resumed", true}});
-        return execute(context);
+        return lead(context, [&] {
+            load(context);
+            const auto text = tokenise(context);
+            const auto& before = context.directory->fingerprints();
+            const auto same = [&](const char* what, const std::string& now, const std::string& advice) {
+                if (before.contains(what) && before[what] != now)
+                    throw Error(ErrorCode::Corrupt,
+                                std::string("the ") + what +
+                                    " has changed since the run began: it cannot be gone on with",
+                                path.string(), {{advice, "", ""}});
+            };
+            same("model", context.files->fingerprint(), "put the model back, or begin a new run");
+            same("text", text, "put the text back, or begin a new run");
+            context.emit(
+                "state",
+                {{"state", "running"}, {"run", context.directory->path().string()}, {"resumed", true}});
+            return execute(context);
+        });
     });
 }
 

@@ -21,9 +21,11 @@ std::int64_t plannedSteps(RunContext& context, MaskTrainer& trainer) {
     if (std::filesystem::exists(plan)) return readJsonFile(plan).at("steps").get<std::int64_t>();
     std::int64_t steps = 0;
     Json record;
+    record["passes"] = trainer.settings().accumulate;
     if (context.spec.steps) {
         steps = *context.spec.steps;
     } else if (context.spec.minutes) {
+        if (context.ranks) context.ranks->say(Word::Measure, context.control);
         const double step = trainer.measureStep();
         // What loading, the prior and the evaluation take is not learning time; checkpoints are a twentieth.
         steps = std::max<std::int64_t>(
@@ -74,9 +76,31 @@ class TraceFile {
     std::vector<WorkRecorder::Span> m_spans;
 };
 
+MaskTrainer trainerOf(RunContext& context, MaskList masks, std::int64_t passes) {
+    auto settings = trainerSettings(context.spec, context.files->config());
+    settings.accumulate = passes;
+    return {*context.decoder, std::move(masks), context.learn, settings,
+            context.ranks ? &context.ranks->group() : nullptr};
+}
+
+/// Tells the other processes what they need to know before they begin.
+void beginTogether(RunContext& context, std::int64_t passes) {
+    context.ranks->say(Word::Begin, context.control);
+    context.ranks->share({{"spec", context.spec.toJson()},
+                          {"fingerprints", context.directory->fingerprints()},
+                          {"passes", passes}});
+    context.log(std::to_string(context.processes) + " processes learn together: " + std::to_string(passes) +
+                " forward passes a step");
+    if (passes < context.processes)
+        context.log(std::to_string(context.processes - passes) +
+                    " of them have nothing to do: the run began with fewer");
+}
+
 }  // namespace
 
 std::optional<MaskSet> runLearnPhases(RunContext& context) {
+    const auto passes = context.passes();
+    if (context.ranks) beginTogether(context, passes);
     const auto traced = context.spec.set.text("trace");
     TraceFile trace(traced == "none" ? "" : traced);
     const auto latest = context.directory->latestCheckpoint();
@@ -89,8 +113,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
         const auto timer = context.phase("load");
         if (!context.decoder) context.decoder = Decoder::load(*context.files, context.dtype());
     }
-    MaskTrainer trainer(*context.decoder, std::move(masks), context.learn,
-                        trainerSettings(context.spec, context.files->config()));
+    auto trainer = trainerOf(context, std::move(masks), passes);
     const auto free = freeDiskBytes(context.directory->path());
     if (free < 2 * trainer.stateBytes())
         throw Error(ErrorCode::DiskFull,
@@ -105,6 +128,10 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
     if (latest) {
         trainer.load(latest->folder);
         context.emit("resumed", {{"step", trainer.completedSteps()}});
+    }
+    if (context.ranks) {
+        context.ranks->say(Word::State, context.control);
+        trainer.share();
     }
 
     const auto timer = context.phase("learn");
@@ -127,6 +154,7 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
             saveCheckpoint(context, trainer, checkpointTook);
             return std::nullopt;
         }
+        if (context.ranks) context.ranks->say(Word::Step, context.control);
         const WorkRecorder recorder(trace.open() ? WorkRecorder::Spans::Kept : WorkRecorder::Spans::Counted);
         const auto report = trainer.step();
         context.stepSeconds += report.seconds;
@@ -179,6 +207,27 @@ std::optional<MaskSet> runLearnPhases(RunContext& context) {
     auto hard = trainer.harden();
     if (steps == 0) writeMap(context, 0, hard);
     return hard;
+}
+
+void followLearning(RunContext& context, std::int64_t passes) {
+    auto masks = startedMasks(context, false);
+    context.decoder = Decoder::load(*context.files, context.dtype());
+    auto trainer = trainerOf(context, std::move(masks), passes);
+    for (;;) {
+        switch (context.ranks->hear(context.control)) {
+            case Word::Measure:
+                trainer.measureStep();
+                break;
+            case Word::State:
+                trainer.share();
+                break;
+            case Word::Step:
+                trainer.step();
+                break;
+            default:
+                return;
+        }
+    }
 }
 
 }  // namespace tessera

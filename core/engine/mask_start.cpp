@@ -81,6 +81,21 @@ const PackedMask& maskNamed(const MaskSet& base, const std::string& name) {
     return found->second;
 }
 
+/// Rank 0's frozen masks to the processes that follow it.
+void shareFrozenMasks(RunContext& context, MaskSet& masks) {
+    if (context.ranks->leads())
+        context.ranks->say(Word::Base, context.control);
+    else
+        context.ranks->hear(context.control);
+    const auto exclude = context.spec.set.list("exclude");
+    for (const auto& matrix : prunableMatrices(context.files->config())) {
+        if (matchesAny(matrix.name, exclude)) continue;
+        auto& bits = masks.masks.try_emplace(matrix.name, matrix.rows, matrix.cols).first->second.bits;
+        context.ranks->group().broadcast(
+            torch::from_blob(bits.data(), {static_cast<std::int64_t>(bits.size())}, torch::kUInt8));
+    }
+}
+
 using MasksByName = std::map<std::string, MaskParameters*>;
 
 /// Logits that choose patterns begin at the base mask.
@@ -162,9 +177,13 @@ MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const
 
 MaskList startedMasks(RunContext& context, bool withPrior) {
     const auto& spec = context.spec;
-    const auto base = spec.method == "patch-tile" ? frozenMasks(context) : MaskSet{};
+    const bool frozen = spec.method == "patch-tile", follows = context.follows();
+    auto base = frozen && !follows ? frozenMasks(context) : MaskSet{};
+    if (frozen && follows) shareFrozenMasks(context, base);
     auto masks = freshMasks(context.files->config(), spec, &base);
-    if (!withPrior) return masks;
+    // Only now: what was wrong with them is said before.
+    if (frozen && context.ranks && !follows) shareFrozenMasks(context, base);
+    if (!withPrior || follows) return masks;
     if (spec.method == "proxsparse") {
         for (auto& mask : masks)
             dynamic_cast<ProxMask&>(*mask).begin(

@@ -11,7 +11,8 @@ namespace tessera {
 MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const MaskSet* base = nullptr);
 
 /// The masks of a run, begun at its prior unless a checkpoint holds the logits. One pass over the calibration
-/// text for the base, another for the gates' prior.
+/// text for the base, another for the gates' prior. A process that follows another has that one's base and no
+/// prior: logits come to it with the trainer's state.
 MaskList startedMasks(RunContext& context, bool withPrior);
 
 }  // namespace tessera

@@ -60,7 +60,8 @@ std::uint64_t oneShotDiskBytes(const ModelConfig& config, const ExperimentSpec& 
     return static_cast<std::uint64_t>(bytes);
 }
 
-Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate) {
+Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate,
+                            int processes) {
     const auto& set = spec.set;
     const double element = spec.dtype == "f32" ? 4 : 2;
     double prunable = 0, largest = 0;
@@ -107,7 +108,7 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     double learning = 0;
     if (learns) {
         const double tokens = static_cast<double>(set.integer("batch") * window("context"));
-        const bool accumulates = set.integer("accumulate") > 1 || set.real("clip") > 0;
+        const bool accumulates = set.integer("accumulate") > 1 || set.real("clip") > 0 || processes > 1;
         const bool teacher = set.real("kl_weight") > 0;
         // Logits, two moments and perhaps gradients; PATCH-Tile has a byte a weight for its frozen mask.
         const double logits = logitsPerWeight(spec);
@@ -167,15 +168,16 @@ double measureProductRate(const ModelConfig& config, const std::string& dtype) {
     return 2.0 * 512 * static_cast<double>(inputs * outputs) * count / watch.seconds();
 }
 
-void requireMemory(const ModelConfig& config, const ExperimentSpec& spec) {
+void requireMemory(const ModelConfig& config, const ExperimentSpec& spec, int processes) {
     std::vector<Remedy> remedies;
     if (methodNamed(spec.method).learns && spec.set.integer("batch") > 1)
         remedies.push_back({"learn with fewer windows at a time: --set batch=1", "batch", "1"});
     if (methodNamed(spec.method).learns && !spec.set.boolean("activation_checkpointing"))
         remedies.push_back({"keep fewer activations: --set activation_checkpointing=true",
                             "activation_checkpointing", "true"});
-    requireFree(spec.method + " on this model", static_cast<double>(requirementsOf(config, spec, 0).bytes),
-                spec.model, std::move(remedies));
+    requireFree(spec.method + " on this model",
+                static_cast<double>(requirementsOf(config, spec, 0, processes).bytes), spec.model,
+                std::move(remedies));
 }
 
 }  // namespace tessera

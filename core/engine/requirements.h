@@ -15,8 +15,10 @@ struct Requirements {
     double priorSeconds = 0, learnSeconds = 0, evaluateSeconds = 0;  ///< its parts
 };
 
-/// From shapes alone; `productRate` is what measureProductRate gives, 0: no time.
-Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate);
+/// From shapes alone; `productRate` is what measureProductRate gives, 0: no time. Of several `processes` that
+/// learn together each keeps the gradients.
+Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spec, double productRate,
+                            int processes = 1);
 
 /// What passes over the calibration text keep on disk: finished blocks, the activations before the next one,
 /// old and new, a third time where they are spilled, and the changed weights in blocks and as a whole.
@@ -30,6 +32,6 @@ double measureProductRate(const ModelConfig& config, const std::string& dtype);
 std::int64_t defaultSteps(const ModelConfig& config);
 
 /// Throws Error{OutOfMemory} with both sizes when the run cannot fit what is free now.
-void requireMemory(const ModelConfig& config, const ExperimentSpec& spec);
+void requireMemory(const ModelConfig& config, const ExperimentSpec& spec, int processes);
 
 }  // namespace tessera

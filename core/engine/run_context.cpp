@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/file_io.h"
 #include "core/engine/learn_settings.h"
 #include "core/session/tile_map.h"
 
@@ -26,17 +27,33 @@ std::int64_t RunContext::window(const std::string& option) const {
     return windowLength(spec, files->config(), option);
 }
 
+std::int64_t RunContext::passes() const {
+    const auto ofOne = spec.set.integer("accumulate");
+    const auto plan = directory->path() / "plan.json";
+    if (!std::filesystem::exists(plan)) return ofOne * processes;
+    // Runs of one process did not say so at first.
+    return readJsonFile(plan).value("passes", ofOne);
+}
+
+void RunContext::dismissOthers() {
+    if (ranks) ranks->say(Word::Done, control);
+    ranks.reset();
+}
+
 void RunContext::waitWhilePaused() {
     control.interrupt.throwIfRequested();
     if (!control.pause.load() || control.stop.load()) return;
     emit("state", {{"state", "paused"}});
-    while (control.pause.load() && !control.stop.load() && !control.interrupt.requested())
+    while (control.pause.load() && !control.stop.load() && !control.interrupt.requested()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        if (ranks) ranks->keepWaiting(control);
+    }
     control.interrupt.throwIfRequested();
     emit("state", {{"state", "running"}});
 }
 
 void RunContext::stopPoint() {
+    if (ranks) ranks->keepWaiting(control);
     waitWhilePaused();
     if (control.stop.load()) throw stopped("stopped on request");
 }

@@ -8,6 +8,7 @@
 #include "core/base/stopwatch.h"
 #include "core/base/work_recorder.h"
 #include "core/engine/control.h"
+#include "core/engine/ranks.h"
 #include "core/formats/mask_set.h"
 #include "core/formats/model_files.h"
 #include "core/model/decoder.h"
@@ -27,6 +28,8 @@ struct RunContext {
     std::optional<RunDirectory> directory;  ///< there once load and tokenise have found nothing wrong
     EventSink& sink;
     RunControl& control;
+    std::unique_ptr<Ranks> ranks;  ///< the processes that learn the run together; null: this one alone
+    int processes = 1;             ///< how many those were
 
     std::optional<ModelFiles> files;
     std::shared_ptr<const Tokenizer> tokenizer;
@@ -45,6 +48,11 @@ struct RunContext {
     /// A window's length by option name ("context", "eval_window", "calibration_context"): a default is cut
     /// to what the model reads. Throws Error{InvalidInput} where a given one is longer.
     std::int64_t window(const std::string& option) const;
+    /// Forward passes a step over all processes: what the run began with, else for those that are here.
+    std::int64_t passes() const;
+    bool follows() const { return ranks && !ranks->leads(); }
+    /// Lets the other processes go: what is left is rank 0's.
+    void dismissOthers();
     torch::ScalarType dtype() const { return spec.dtype == "f32" ? torch::kFloat32 : torch::kBFloat16; }
     void emit(const std::string& type, Json fields) const;
     void log(const std::string& text) const { emit("log", {{"text", text}}); }
@@ -70,6 +78,10 @@ struct RunContext {
 
 /// Learnable methods: prior, learning with checkpoints, hardening. nullopt when stopped on request.
 std::optional<MaskSet> runLearnPhases(RunContext& context);
+
+/// The same on a process that is not rank 0: helps to learn, and writes nothing. Throws Error{Cancelled} when
+/// rank 0 was asked to stop.
+void followLearning(RunContext& context, std::int64_t passes);
 
 /// Writes the tile densities and kinds of the masks as maps/step-N.bin and says so.
 void writeMap(RunContext& context, std::int64_t step, const MaskSet& masks);

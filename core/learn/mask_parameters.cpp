@@ -27,6 +27,18 @@ torch::Tensor& MaskParameters::gradient() {
     return m_gradient;
 }
 
+void MaskParameters::placeGradient(torch::Tensor place) {
+    m_gradient = std::move(place);
+    m_gradientPlaced = true;
+}
+
+void MaskParameters::discardGradient() {
+    if (m_gradientPlaced)
+        m_gradient.zero_();
+    else
+        m_gradient.reset();
+}
+
 void MaskParameters::update(double scale, const MaskStep& step) {
     auto* of = gradient().data_ptr<float>();
     const auto part = [&](std::int64_t first, std::int64_t count, const kernels::AdamParameters& adam) {

@@ -66,7 +66,9 @@ class MaskParameters {
                                                      const MaskStep& step) = 0;
     /// Adam on the accumulated gradient times `scale`; clears it.
     void update(double scale, const MaskStep& step);
-    void discardGradient() { m_gradient.reset(); }
+    void discardGradient();
+    /// The accumulated gradient lies in `place` from now on, zeros of the logits' length.
+    void placeGradient(torch::Tensor place);
     /// Sum of squares of the accumulated gradient.
     double squaredGradient() const;
 
@@ -89,6 +91,7 @@ class MaskParameters {
     PrunableMatrix m_matrix;
     std::int64_t m_gates;
     torch::Tensor m_logits, m_moment1, m_moment2, m_gradient;
+    bool m_gradientPlaced = false;  ///< it is a part of something else and stays
 };
 
 /// Throws Error{InvalidInput} when a base mask is not of the matrix's shape.

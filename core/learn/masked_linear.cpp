@@ -39,6 +39,7 @@ struct MaskedLinear : torch::autograd::Function<MaskedLinear> {
                                   ? member.mask->backpropagateAndUpdate(weights, gradient, member.step)
                                   : member.mask->backpropagate(weights, gradient, member.step);
         }
+        if (group->afterBackward) group->afterBackward();
         return {gradInput.view(input.sizes()), {}};
     }
 };

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <functional>
+
 #include "core/learn/mask_parameters.h"
 
 namespace tessera {
@@ -20,7 +22,8 @@ struct MaskedGroup {
         kernels::GateSums backward;
     };
     std::vector<Member> members;
-    bool updateAtOnce = true;  ///< Adam inside backward; else the gradient is accumulated
+    bool updateAtOnce = true;             ///< Adam inside backward; else the gradient is accumulated
+    std::function<void()> afterBackward;  ///< called when the members have their gradient, where it is set
 };
 
 /// Samples the group's masks into `masked`. Call before maskedLinear in each forward.

@@ -11,7 +11,7 @@
 namespace tessera {
 
 MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vector<std::int32_t>& ids,
-                         TrainerSettings settings)
+                         TrainerSettings settings, ProcessGroup* group)
     : m_decoder(decoder),
       m_masks(std::move(masks)),
       m_ids(ids),
@@ -20,7 +20,8 @@ MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vect
       m_rotary(rotaryTable(decoder.config, settings.context, decoder.dtype())),
       m_groups(decoder.blocks.size()),
       m_members(m_masks.size(), nullptr),
-      m_shifts(m_masks.size(), 0.0f) {
+      m_shifts(m_masks.size(), 0.0f),
+      m_group(group) {
     if (static_cast<std::int64_t>(ids.size()) < settings.context)
         throw Error(
             ErrorCode::InvalidInput,
@@ -62,11 +63,24 @@ MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vect
                                          .norm()
                                          .item<double>();
                 }
+    if (m_group) {
+        std::vector<MaskParameters*> backwards;
+        for (auto block = m_groups.rbegin(); block != m_groups.rend(); ++block)
+            for (auto each = block->rbegin(); each != block->rend(); ++each) {
+                for (const auto& member : each->members)
+                    if (member.mask) backwards.push_back(member.mask);
+                each->afterBackward = [this, end = backwards.size()] {
+                    if (m_lastPass) m_buckets->filledUpTo(end);
+                };
+            }
+        m_buckets = std::make_unique<GradientBuckets>(*m_group, backwards);
+    }
     if (m_settings.centring) recentre();
 }
 
-torch::Tensor MaskTrainer::batchOf(std::int64_t position) {
+torch::Tensor MaskTrainer::batchOf(std::int64_t step, std::int64_t micro) {
     const auto context = m_settings.context;
+    const auto position = (step * m_settings.accumulate + micro) * m_settings.batch;
     auto batch = torch::empty({m_settings.batch, context}, torch::kInt64);
     auto* out = batch.data_ptr<std::int64_t>();
     for (std::int64_t b = 0; b < m_settings.batch; ++b) {
@@ -106,7 +120,7 @@ void MaskTrainer::setStep(std::int64_t step, std::int64_t micro) {
 HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro, bool update, double& loss) {
     const auto& s = m_settings;
     setStep(step, micro);
-    const auto ids = batchOf((step * s.accumulate + micro) * s.batch);
+    const auto ids = batchOf(step, micro);
 
     torch::Tensor teacher;
     if (s.loss.divergence != 0.0) {
@@ -179,7 +193,7 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
             : norm > 0 ? static_cast<float>(-weightPull / (norm * m_weightNorms) / share)
                        : 0.0f;
     }
-    if (!std::isfinite(loss)) throwNonFinite(step, ids);
+    if (!std::isfinite(loss)) return parts;
     (s.accumulate > 1 ? total / static_cast<double>(s.accumulate) : total).backward();
     if (s.activationCheckpointing) backThroughBlocks(std::move(entering), state.grad());
     return parts;
@@ -201,23 +215,57 @@ void MaskTrainer::backThroughBlocks(std::vector<torch::Tensor> entering, torch::
     }
 }
 
+void MaskTrainer::forwardBackwardAll(bool update, StepReport& report) {
+    const auto passes = static_cast<double>(m_settings.accumulate);
+    // A process that has no forward of this step makes its Adam step all the same.
+    if (firstMicro() >= m_settings.accumulate) setStep(m_completed, firstMicro());
+    for (auto micro = firstMicro(); micro < m_settings.accumulate; micro += processes()) {
+        double loss = 0;
+        m_lastPass = micro + processes() >= m_settings.accumulate;
+        const auto parts = forwardBackward(m_completed, micro, update, loss);
+        report.loss += loss / passes;
+        report.crossEntropy += parts.crossEntropy / passes;
+        report.divergence += parts.divergence / passes;
+        double gates = 0;
+        for (const auto* member : m_members) gates += member->forward.gate;
+        report.softDensity = gates / static_cast<double>(m_weights);
+        if (std::isfinite(loss)) continue;
+        // The others are waiting for the sums: they learn of it there.
+        if (m_group) joinProcesses(report);
+        throwNonFinite(m_completed, micro);
+    }
+}
+
+void MaskTrainer::joinProcesses(StepReport& report) {
+    const WorkSpan span(Work::Other, "sums over the processes");
+    m_buckets->finish();
+    const bool took = firstMicro() < m_settings.accumulate;
+    const auto sums = torch::tensor({report.loss, report.crossEntropy, report.divergence,
+                                     took ? report.softDensity : 0.0, took ? 1.0 : 0.0},
+                                    torch::kFloat64);
+    m_group->sum(sums);
+    const auto* sum = sums.data_ptr<double>();
+    const bool own = std::isfinite(report.loss);
+    report.loss = sum[0];
+    report.crossEntropy = sum[1];
+    report.divergence = sum[2];
+    report.softDensity = sum[3] / sum[4];
+    if (std::isfinite(report.loss) || !own) return;
+    for (auto& mask : m_masks) mask->discardGradient();
+    throw Error(ErrorCode::Numerical, "the loss of another process is not a finite number",
+                "step " + std::to_string(m_completed + 1), {smallerLearningRate()});
+}
+
 StepReport MaskTrainer::step() {
     const auto& s = m_settings;
     Stopwatch watch;
     const WorkSpan span(Work::Step, "step");
     StepReport report;
-    const bool atOnce = s.accumulate == 1 && s.clip <= 0;
+    const bool atOnce = s.accumulate == 1 && s.clip <= 0 && !m_group;
     double squaredGradient = 0;
-    for (std::int64_t micro = 0; micro < s.accumulate; ++micro) {
-        double loss = 0;
-        const auto parts = forwardBackward(m_completed, micro, atOnce, loss);
-        report.loss += loss / static_cast<double>(s.accumulate);
-        report.crossEntropy += parts.crossEntropy / static_cast<double>(s.accumulate);
-        report.divergence += parts.divergence / static_cast<double>(s.accumulate);
-    }
-    double gates = 0;
+    forwardBackwardAll(atOnce, report);
+    if (m_group) joinProcesses(report);
     for (const auto* member : m_members) {
-        gates += member->forward.gate;
         const double squared = atOnce ? member->backward.squaredGradient : member->mask->squaredGradient();
         if (!std::isfinite(squared)) throwNonFinite("the gradient of the mask is not finite", *member->mask);
         squaredGradient += squared;
@@ -229,7 +277,6 @@ StepReport MaskTrainer::step() {
         for (auto* member : m_members) member->mask->update(scale, member->step);
     }
     requireFiniteLogits();
-    report.softDensity = gates / static_cast<double>(m_weights);
     if (!m_members.empty()) {
         report.kappa = m_members[0]->step.gate.kappa;
         report.tau = m_members[0]->step.gate.tau;
@@ -255,15 +302,22 @@ void MaskTrainer::requireFiniteLogits() const {
 double MaskTrainer::measureStep() {
     const auto steps = m_settings.steps;
     if (m_settings.steps <= 0) m_settings.steps = 1;
+    const auto micro = firstMicro();
     double loss = 0, seconds = 0;
+    m_lastPass = true;
     for (int i = 0; i < 2; ++i) {  // the first warms caches and allocators up
         Stopwatch watch;
-        forwardBackward(0, 0, false, loss);
+        if (micro < m_settings.accumulate) forwardBackward(0, micro, false, loss);
+        if (m_group)
+            m_buckets->finish();
+        else if (!std::isfinite(loss))
+            throwNonFinite(0, micro);
         seconds = watch.seconds();
     }
     for (auto& mask : m_masks) mask->discardGradient();
     m_settings.steps = steps;
-    return seconds * static_cast<double>(m_settings.accumulate);
+    const auto most = (m_settings.accumulate + processes() - 1) / processes();
+    return seconds * static_cast<double>(most);
 }
 
 void MaskTrainer::recentre() {
@@ -295,8 +349,9 @@ void MaskTrainer::throwNonFinite(const std::string& what, const MaskParameters& 
                 {smallerLearningRate()});
 }
 
-void MaskTrainer::throwNonFinite(std::int64_t step, const torch::Tensor& ids) {
+void MaskTrainer::throwNonFinite(std::int64_t step, std::int64_t micro) {
     torch::NoGradGuard guard;
+    const auto ids = batchOf(step, micro);
     // What earlier passes of the step have accumulated is of no step now.
     for (auto& mask : m_masks) mask->discardGradient();
     std::string where = "the head";

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/learn/gradient_buckets.h"
 #include "core/learn/hardening.h"
 #include "core/learn/head_loss.h"
 #include "core/learn/masked_linear.h"
@@ -25,7 +26,7 @@ struct TrainerSettings {
     std::int64_t steps = 0;
     std::int64_t batch = 4;       ///< windows a forward
     std::int64_t context = 512;   ///< tokens a window
-    std::int64_t accumulate = 1;  ///< forwards a step, each with noise of its own
+    std::int64_t accumulate = 1;  ///< forwards a step over all processes, each with noise of its own
     std::uint64_t seed = 0;
 
     double learningRate = 2e-3;
@@ -64,11 +65,16 @@ struct StepReport {
 };
 
 /// Learns the masks of a frozen model end to end. One thread.
+///
+/// Several processes with a trainer each learn the same masks together: process r of n takes the forwards r,
+/// r + n, ... of a step, with the windows and the noise that they have wherever they run, so that the masks
+/// do not depend on n but for the order of sums. Each then makes the same Adam step of the summed gradient.
 class MaskTrainer {
   public:
-    /// `masks` in model order; matrices without one stay dense. `ids` is the corpus to learn from.
+    /// `masks` in model order; matrices without one stay dense. `ids` is the corpus to learn from. With a
+    /// `group`, every process of it calls the same of step(), measureStep() and share() in the same order.
     MaskTrainer(const Decoder& decoder, MaskList masks, const std::vector<std::int32_t>& ids,
-                TrainerSettings settings);
+                TrainerSettings settings, ProcessGroup* group = nullptr);
 
     /// The number of steps may be set once, before the first.
     void setSteps(std::int64_t steps) { m_settings.steps = steps; }
@@ -77,7 +83,8 @@ class MaskTrainer {
     std::int64_t completedSteps() const { return m_completed; }
 
     /// Throws Error{Numerical} when the loss, a gradient or a logit is not finite, naming step and matrix.
-    /// The masks are then as before where it is the loss, else as bad as the error says.
+    /// The masks are then as before where it is the loss, else as bad as the error says. Of several processes
+    /// every one throws, and reports the means over all.
     StepReport step();
 
     /// Seconds of one forward and backward that change nothing but time: what --minutes is converted with.
@@ -94,11 +101,20 @@ class MaskTrainer {
     void load(const std::filesystem::path& folder);
     /// Bytes that save() writes.
     std::uint64_t stateBytes() const;
+    /// Rank 0's number of steps, logits, moments and completed steps to all processes of the group.
+    void share();
 
   private:
-    torch::Tensor batchOf(std::int64_t position);
+    torch::Tensor batchOf(std::int64_t step, std::int64_t micro);
     void setStep(std::int64_t step, std::int64_t micro);
+    /// Without a backward pass where the loss is not finite: its caller finds that out.
     HeadLossParts forwardBackward(std::int64_t step, std::int64_t micro, bool update, double& loss);
+    /// Every forward of this process' share of a step.
+    void forwardBackwardAll(bool update, StepReport& report);
+    /// The sums over the processes: gradients and report.
+    void joinProcesses(StepReport& report);
+    std::int64_t firstMicro() const { return m_group ? m_group->rank() : 0; }
+    std::int64_t processes() const { return m_group ? m_group->size() : 1; }
     torch::Tensor blockForward(std::size_t block, const torch::Tensor& input);
     /// Carries the gradient of what left the last block back through all, each computed again from what
     /// entered it.
@@ -108,7 +124,7 @@ class MaskTrainer {
     void requireFiniteLogits() const;
     /// What helps against numbers that are not finite: a quarter of this run's rate.
     Remedy smallerLearningRate() const;
-    [[noreturn]] void throwNonFinite(std::int64_t step, const torch::Tensor& ids);
+    [[noreturn]] void throwNonFinite(std::int64_t step, std::int64_t micro);
     [[noreturn]] void throwNonFinite(const std::string& what, const MaskParameters& mask) const;
 
     const Decoder& m_decoder;
@@ -123,6 +139,9 @@ class MaskTrainer {
     double m_weightNorms = 0;  ///< sum of the Frobenius norms of the masked matrices
     std::int64_t m_weights = 0;
     std::int64_t m_completed = 0;
+    ProcessGroup* m_group;
+    std::unique_ptr<GradientBuckets> m_buckets;  ///< where there is a group
+    bool m_lastPass = false;                     ///< what backward has filled may be summed
 };
 
 }  // namespace tessera

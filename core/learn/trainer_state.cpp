@@ -37,6 +37,17 @@ void MaskTrainer::save(const std::filesystem::path& folder) const {
     file.commit();
 }
 
+void MaskTrainer::share() {
+    const auto numbers = torch::tensor({m_settings.steps, m_completed}, torch::kInt64);
+    m_group->broadcast(numbers);
+    for (auto& mask : m_masks)
+        for (auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()})
+            m_group->broadcast(*tensor);
+    m_settings.steps = numbers[0].item<std::int64_t>();
+    m_completed = numbers[1].item<std::int64_t>();
+    if (m_settings.centring) recentre();
+}
+
 void MaskTrainer::load(const std::filesystem::path& folder) {
     const MappedFile file(folder / "state.bin");
     auto rest = file.bytes();

@@ -116,7 +116,7 @@ std::vector<OptionDescription> makeDescriptions() {
     d.push_back(whole("batch", "4", "", 1, 4096, "windows", "windows a forward pass"));
     d.push_back(whole("context", "512", "", 16, 1 << 20, "tokens", "tokens a window of learning text"));
     d.push_back(whole("accumulate", "1", "", 1, 65536, "passes",
-                      "forward passes a step, each with noise of its own"));
+                      "forward passes a step and process, each with noise of its own"));
     d.push_back(
         flag("activation_checkpointing", "false", "",
              "compute a block's activations again in backward instead of keeping those of all blocks: "
