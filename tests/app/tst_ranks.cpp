@@ -229,7 +229,7 @@ class RanksTest : public QObject {
         const auto checkpoint = run.latestCheckpoint();
         QVERIFY(checkpoint && checkpoint->step >= 4 && checkpoint->step < kSteps);
 
-        for (const int size : {1, 3, 6}) {
+        for (const int size : {1, 3}) {
             const auto copy = m_scratch / ("broken " + std::to_string(size));
             fs::copy(broken, copy, fs::copy_options::recursive);
             learnTogether({"resume", text(copy), "--json"}, size);
@@ -253,7 +253,8 @@ class RanksTest : public QObject {
         QVERIFY(!team[0].await("state", "stopped").is_null());
         QCOMPARE(team.wait(), (std::vector<int>{130, 130}));
         QCOMPARE(RunDirectory::open(run).status(), std::string("stopped"));
-        learnTogether({"resume", text(run), "--json"}, 2);
+        // Of three there is one that has no forward pass: the run's two are the others'.
+        learnTogether({"resume", text(run), "--json"}, 3);
         QVERIFY(bytesOf(run / "masks.npz") == bytesOf(whole / "masks.npz"));
         // Of a finished run every process has nothing to do.
         learnTogether({"resume", text(run), "--json"}, 2);
