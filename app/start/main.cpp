@@ -1,6 +1,6 @@
-// tessera-cli: does what needs no LibTorch by itself, so that a model decodes a few hundredths of a second after
-// it was asked for, and becomes tessera-engine, the program beside it, for everything else. Loading LibTorch
-// takes most of a second.
+// tessera-cli: does what needs no LibTorch by itself, so that a model decodes a few hundredths of a second
+// after it was asked for, and becomes tessera-engine, the program beside it, for everything else. Loading
+// LibTorch takes most of a second.
 
 #include <unistd.h>
 

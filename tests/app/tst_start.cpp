@@ -27,8 +27,8 @@ class TestStart : public QObject {
     void initTestCase() { fs::copy_file(TESSERA_BINARY_DIR "/bin/tessera-cli", m_alone); }
 
     void decodesAlone() {
-        const QStringList arguments{"generate", "starter", "--prompt", "The",  "--tokens",
-                                    "8",        "--greedy", "--threads", "1", "--json"};
+        const QStringList arguments{"generate", "starter",  "--prompt",  "The", "--tokens",
+                                    "8",        "--greedy", "--threads", "1",   "--json"};
         const auto alone = run(m_alone, arguments);
         QVERIFY2(alone.status == 0, qPrintable(alone.errors.join('\n')));
         const auto engine = run(TESSERA_BINARY_DIR "/bin/tessera-engine", arguments);
@@ -47,7 +47,8 @@ class TestStart : public QObject {
     }
 
     void saysThatTheEngineIsMissing() {
-        for (const auto& arguments : {QStringList{"options", "--json"}, QStringList{}, QStringList{"--help"}}) {
+        for (const auto& arguments :
+             {QStringList{"options", "--json"}, QStringList{}, QStringList{"--help"}}) {
             const auto outcome = run(m_alone, arguments);
             QCOMPARE(outcome.status, 1);
             QCOMPARE(outcome.errors.size(), 1);

@@ -216,12 +216,10 @@ void Theme::leaveToItsParts(QWidget* window) {
 }
 
 bool Theme::isPlain(const QWidget& widget) const {
-    return std::none_of(m_styledTypes.begin(), m_styledTypes.end(),
-                        [&](const QString& type) {
-                            return type.startsWith(QLatin1Char('#'))
-                                       ? widget.objectName() == QStringView(type).mid(1)
-                                       : widget.inherits(type.toLatin1().constData());
-                        });
+    return std::none_of(m_styledTypes.begin(), m_styledTypes.end(), [&](const QString& type) {
+        return type.startsWith(QLatin1Char('#')) ? widget.objectName() == QStringView(type).mid(1)
+                                                 : widget.inherits(type.toLatin1().constData());
+    });
 }
 
 void Theme::dress(QWidget* part) {
@@ -256,7 +254,8 @@ void Theme::beforeShown(QObject* watched, const QEvent& event) {
     if (event.type() == QEvent::Show) {
         if (m_parts.contains(watched)) bringUpToDate(widget);
     } else if (!widget->isWindow()) {
-        if (m_plain.contains(widget->parentWidget()) && !m_parts.contains(widget) && !m_plain.contains(widget))
+        if (m_plain.contains(widget->parentWidget()) && !m_parts.contains(widget) &&
+            !m_plain.contains(widget))
             dress(widget);
     } else if (!m_leftToParts.contains(watched) && !isDressed(widget)) {
         dress(widget);
