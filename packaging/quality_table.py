@@ -8,6 +8,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "measured"
 out = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "docs" / "quality.md"
+if not any(folder.glob("*.json")):
+    sys.exit(f"quality_table.py: there are no cells in {folder}")
 
 METHODS = ["dense", "magnitude", "wanda", "sparsegpt", "thanos", "admm", "leap", "maskllm", "patch", "joint"]
 TITLES = {"wanda": "Wanda", "sparsegpt": "SparseGPT", "thanos": "Thanos", "admm": "ADMM", "leap": "LEAP",

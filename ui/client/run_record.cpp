@@ -173,6 +173,7 @@ void RunRecord::goOn() {
     m_held = false;
     m_caughtUp = false;
     m_saidBefore = m_said;
+    m_phaseBefore = m_phase;
     m_said = Said::Nothing;
     m_asked.reset();
     m_error.reset();

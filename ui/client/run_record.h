@@ -156,7 +156,7 @@ class RunRecord : public QObject {
     int m_generation = 0;
     LayerSeries m_layers;
     std::vector<std::int64_t> m_maps;
-    QString m_phase, m_unit;
+    QString m_phase, m_phaseBefore, m_unit;
     std::int64_t m_unitDone = 0, m_unitsInAll = 0, m_lastCheckpoint = -1;
     UnitClock m_clock;
     QElapsedTimer m_heard, m_unitEnd;

@@ -133,6 +133,7 @@ void RunRecord::take(const Event& event) {
             // is as it was, and we look on.
             m_live = false;
             m_said = m_saidBefore;
+            if (m_phase.isEmpty()) m_phase = m_phaseBefore;
             if (m_follower) m_follower->skipTo(RunFollower::kNoLimit);
         } else {
             m_said = Said::Failed;

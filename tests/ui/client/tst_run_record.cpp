@@ -463,6 +463,7 @@ class RunRecordTest : public QObject {
         QFETCH(bool, readBefore);
         const auto run = newRun();
         run.add(stateEvent("running"));
+        run.add({{"type", "phase"}, {"phase", "learn"}});
         run.add(stepEvent(1, 9, 1));
         run.add(stateEvent(last.constData()));
         RunRecord record;
@@ -474,6 +475,7 @@ class RunRecordTest : public QObject {
         record.engineDone();
         QVERIFY(readUntil(record, [&] { return record.error() && int(record.state()) == state; }));
         QVERIFY(record.resumable());
+        QCOMPARE(record.phase(), QStringLiteral("learn"));
         QCOMPARE(record.steps().size(), std::size_t(1));
         // Asked again, it goes on, and what was refused before is forgotten.
         record.goOn();
