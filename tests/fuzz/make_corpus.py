@@ -1,5 +1,7 @@
 """Writes the seeds of tests/fuzz/corpus: one or more small, right files a format, Python's standard library alone.
-Finds that were mended stand beside them, as crash-*; this program leaves them."""
+Finds that were mended stand beside them, as crash-*; this program leaves them. So it does with corpus/container: those
+are `tessera-cli export --format tessera` of a random Llama of one block (hidden size 16) with corpus/tokenizer_json/gpt_2,
+pruned by magnitude to 50 % (bitmap), by magnitude to 2:4 (nibble, q8), and by PATCH-Tile to 30 % in tiles of 8 (hybrid)."""
 import io
 import json
 import math
@@ -116,10 +118,11 @@ put("gguf", "one_block", gguf(small, {
     for name, (_, shape, _) in parts.items()}))
 
 cases = json.load(open(os.path.join(data, "text", "tokenizer_cases.json"), encoding="utf-8"))
-for name, model in cases["models"].items():
-    text = json.dumps(model, ensure_ascii=False)
+# Every fifth pipeline, with its vocabulary: all kinds of parts are among them.
+for case in cases["cases"][::5]:
+    text = json.dumps(case["parts"] | {"model": cases["models"][case["model"]]}, ensure_ascii=False)
     if len(text.encode()) <= 24000:
-        put("tokenizer_json", name, text)
+        put("tokenizer_json", "".join(c if c.isalnum() else "_" for c in case["name"]), text)
 for name in ("tiny_bpe", "tiny_unigram", "tiny_user"):
     os.makedirs(os.path.join(here, "corpus", "sentencepiece"), exist_ok=True)
     shutil.copyfile(os.path.join(data, "text", name + ".model"), os.path.join(here, "corpus", "sentencepiece", name))
