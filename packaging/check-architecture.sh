@@ -26,11 +26,11 @@ forbid() {
 }
 
 light='core/base core/session core/formats core/text core/report core/deploy'
-forbid 'core kernels app/cli app/starter' "$qt" 'the engine holds no Qt'
-forbid "kernels ui $light" "$torch" 'LibTorch stays in core/{model,prune,parallel,learn,evaluate,engine}'
+forbid 'core kernels app/cli app/start app/starter' "$qt" 'the engine holds no Qt'
+forbid "kernels ui app/start $light" "$torch" 'LibTorch stays in core/{model,prune,parallel,learn,evaluate,engine}'
 forbid 'kernels' '(core|ui|app)/' 'kernels know nothing above them'
 forbid 'core' '(ui|app)/' 'core knows nothing of the window and the programs'
-forbid "$light" "$engine" 'a room without LibTorch includes no header of a room with it'
+forbid "app/start $light" "$engine" 'a room without LibTorch includes no header of a room with it'
 forbid 'core/base' '(core/(session|formats|text|report|deploy)|kernels)/' 'core/base is the ground floor'
 forbid 'core/session core/formats core/text' '(core/(report|deploy)|kernels)/' \
     'session, formats and text are linked without report, deploy and kernels'

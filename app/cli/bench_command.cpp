@@ -91,7 +91,9 @@ void benchContainer(const std::string& name, const PackingOptions& options, cons
     console.line("dense is " + document["dense"].get<std::string>());
 }
 
-void addBench(Commands& app, Console& console) {
+}  // namespace
+
+void addBenchCommand(Commands& app, Console& console) {
     struct Options {
         std::string run;
         std::vector<int> threads;
@@ -131,12 +133,6 @@ void addBench(Commands& app, Console& console) {
         ContainerFile::is(options->run) ? benchContainer(options->run, options->packing, request(), console)
                                         : benchRun(options->run, options->packing, request(), console);
     });
-}
-
-}  // namespace
-
-void addBenchCommand(Commands& app, Console& console) {
-    addBench(app, console);
 }
 
 }  // namespace tessera::cli

@@ -14,18 +14,19 @@
 namespace tessera::test {
 
 /// The built tessera-cli as a child of the test: resources from the source folder, a data folder of its own,
-/// and more environment where it is given.
+/// and more environment or another program where they are given.
 class Child {
   public:
     Child(const QStringList& arguments, const std::filesystem::path& home,
-          const std::map<QString, QString>& variables = {}) {
+          const std::map<QString, QString>& variables = {},
+          const std::filesystem::path& program = TESSERA_BINARY_DIR "/bin/tessera-cli") {
         auto environment = QProcessEnvironment::systemEnvironment();
         environment.insert("TESSERA_RESOURCES", TESSERA_SOURCE_DIR "/resources");
         environment.insert("TESSERA_DATA_HOME", QString::fromStdString(home.string()));
         environment.insert("OMP_NUM_THREADS", "2");
         for (const auto& [name, value] : variables) environment.insert(name, value);
         m_process.setProcessEnvironment(environment);
-        m_process.start(TESSERA_BINARY_DIR "/bin/tessera-cli", arguments);
+        m_process.start(QString::fromStdString(program.string()), arguments);
         m_process.waitForStarted();
     }
     ~Child() {

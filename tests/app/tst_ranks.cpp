@@ -1,9 +1,5 @@
 // Several processes learn one run together, on this machine's loopback: the masks of a process alone, whoever
 // is lost or stops, and one sentence about what is wrong with how they were started.
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <QTest>
 #include <bit>
 #include <cmath>
@@ -14,6 +10,7 @@
 #include "core/session/learning_state.h"
 #include "core/session/run_directory.h"
 #include "outcome.h"
+#include "support/port.h"
 #include "support/support.h"
 
 using namespace tessera;
@@ -24,26 +21,6 @@ namespace {
 QString text(const fs::path& path) {
     return QString::fromStdString(path.string());
 }
-
-/// A bound socket of the loopback; its port is free again when it is gone.
-class Port {
-  public:
-    Port() {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        socklen_t length = sizeof address;
-        auto* plain = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(m_fd, plain, length) == 0 && ::listen(m_fd, 1) == 0 &&
-            ::getsockname(m_fd, plain, &length) == 0)
-            m_number = ntohs(address.sin_port);
-    }
-    ~Port() { ::close(m_fd); }
-    int number() const { return m_number; }
-
-  private:
-    int m_fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int m_number = 0;
-};
 
 using Variables = std::map<QString, QString>;
 

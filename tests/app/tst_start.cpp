@@ -1,6 +1,7 @@
 // tessera-cli without its engine: it decodes, and says what is missing for everything else.
 #include <QtTest>
 
+#include "app/child.h"
 #include "app/outcome.h"
 #include "support/support.h"
 
@@ -14,13 +15,8 @@ class TestStart : public QObject {
     fs::path m_alone = m_scratch / "tessera-cli";
 
     test::Outcome run(const fs::path& program, const QStringList& arguments) const {
-        QProcess process;
-        auto environment = QProcessEnvironment::systemEnvironment();
-        environment.insert("TESSERA_RESOURCES", TESSERA_SOURCE_DIR "/resources");
-        environment.insert("TESSERA_DATA_HOME", QString::fromStdString((m_scratch / "home").string()));
-        process.setProcessEnvironment(environment);
-        process.start(QString::fromStdString(program.string()), arguments);
-        return test::outcomeOf(process);
+        test::Child child(arguments, m_scratch / "home", {}, program);
+        return test::outcomeOf(child.process());
     }
 
   private Q_SLOTS:

@@ -1,21 +1,21 @@
 // Trainers of two processes, here threads with a group each: what one of them meets, both make of it.
-#include <arpa/inet.h>
-#include <sys/socket.h>
 #include <torch/torch.h>
-#include <unistd.h>
 
 #include <QtTest>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <thread>
 
 #include "core/base/error.h"
 #include "core/learn/trainer.h"
 #include "core/model/torch_runtime.h"
+#include "learn/trainer_state.h"
+#include "support/port.h"
 #include "support/support.h"
 
 using namespace tessera;
+using test::sameState;
+using test::stateOf;
 
 namespace {
 
@@ -32,21 +32,10 @@ TrainerSettings settings() {
     return s;
 }
 
-int freePort() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    socklen_t length = sizeof address;
-    auto* plain = reinterpret_cast<sockaddr*>(&address);
-    const bool bound = ::bind(fd, plain, length) == 0 && ::getsockname(fd, plain, &length) == 0;
-    ::close(fd);
-    return bound ? ntohs(address.sin_port) : 0;
-}
-
 /// Does the same as rank 0 and as rank 1 of two; what they threw.
 std::array<std::string, 2> asTwo(const std::function<void(ProcessGroup&)>& work) {
     std::array<std::string, 2> thrown;
-    const int port = freePort();
+    const int port = test::Port().number();
     const auto as = [&](int rank) {
         try {
             RankVariables variables;
@@ -76,20 +65,6 @@ MaskList masksOf(const ModelConfig& config) {
         logits.copy_(torch::randn(logits.sizes(), generator, torch::kFloat32) * 0.02);
     }
     return list;
-}
-
-std::vector<torch::Tensor> stateOf(const MaskTrainer& trainer) {
-    std::vector<torch::Tensor> state;
-    for (const auto& mask : trainer.masks())
-        for (const auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()})
-            state.push_back(tensor->clone());
-    return state;
-}
-
-bool sameState(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if (!torch::equal(a[i], b[i])) return false;
-    return a.size() == b.size();
 }
 
 }  // namespace

@@ -14,9 +14,13 @@
 #include "core/learn/trainer.h"
 #include "core/model/torch_runtime.h"
 #include "core/prune/one_shot.h"
+#include "learn/trainer_state.h"
 #include "support/support.h"
 
 using namespace tessera;
+using test::sameBits;
+using test::sameState;
+using test::stateOf;
 
 namespace {
 
@@ -43,26 +47,6 @@ std::vector<std::int32_t> someIds() {
     while (ids.size() < 24 * 37 + 5)
         ids.push_back(static_cast<std::int32_t>((ids.back() * 5 + random() % 7) % 256));
     return ids;
-}
-
-bool sameBits(const torch::Tensor& a, const torch::Tensor& b) {
-    return a.numel() == b.numel() && a.nbytes() == b.nbytes() &&
-           std::memcmp(a.contiguous().data_ptr(), b.contiguous().data_ptr(), a.nbytes()) == 0;
-}
-
-/// Logits and both moments of every mask.
-std::vector<torch::Tensor> stateOf(const MaskTrainer& trainer) {
-    std::vector<torch::Tensor> state;
-    for (const auto& mask : trainer.masks())
-        for (const auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()})
-            state.push_back(tensor->clone());
-    return state;
-}
-
-bool sameState(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if (!sameBits(a[i], b[i])) return false;
-    return a.size() == b.size();
 }
 
 bool sameMasks(const MaskSet& a, const MaskSet& b) {

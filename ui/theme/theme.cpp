@@ -167,7 +167,7 @@ void Theme::apply() {
     turn.start();
     m_tasks.clear();
     m_sheet = styleSheet(m_tokens);
-    m_styledTypes = typesOf(m_sheet);
+    if (m_styledTypes.isEmpty()) m_styledTypes = typesOf(m_sheet);
     holdWindows();
     // Palette and sheet send events through our own filter.
     m_applying = true;

@@ -69,6 +69,11 @@ class Theme : public QObject {
     bool eventFilter(QObject* watched, QEvent* event) override;  ///< follows the system
 
   private:
+    struct Task {
+        QPointer<QWidget> widget;
+        std::function<void()> work;
+    };
+
     void apply();
     void followSystem();
     bool systemIsDark() const;
@@ -83,13 +88,8 @@ class Theme : public QObject {
     ThemeMode m_mode = ThemeMode::System;
     ThemeTokens m_tokens;
     QString m_sheet;
-    struct Task {
-        QPointer<QWidget> widget;
-        std::function<void()> work;
-    };
-
     QSet<const QObject*> m_parts, m_plain, m_leftToParts;
-    QStringList m_styledTypes;  ///< that the sheet has rules for
+    QStringList m_styledTypes;  ///< that a sheet, light or dark, has rules for
     std::deque<Task> m_tasks;   ///< of the change that is under way
     std::vector<QPointer<QWidget>> m_heldWindows;
     bool m_systemDark = false, m_applied = false, m_applying = false, m_asked = false;

@@ -525,6 +525,14 @@ class CurvePlotTest : public QObject {
         QVERIFY(columnsOf(dark, QColor(250, 1, 2).rgb()) > 100);
         QCOMPARE(columnsOf(dark, QColor(3, 4, 250).rgb()), 0);
         QVERIFY(dark.pixelColor(2, 2).lightness() < 80);
+        // One that is hidden at the change is drawn anew when it is shown.
+        shown.plot.hide();
+        Theme::instance().setMode(ThemeMode::Light);
+        QTRY_VERIFY(shown.plot.window()->updatesEnabled());
+        shown.plot.show();
+        const auto light = shown.plot.canvas()->grab().toImage();
+        QVERIFY(columnsOf(light, QColor(3, 4, 250).rgb()) > 100);
+        QCOMPARE(columnsOf(light, QColor(250, 1, 2).rgb()), 0);
     }
 
     void actionsAreMadeOnceAndActOnWhatIsSeen() {
