@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kKills = 20, kEarly = 6, kSteps = 40;
+constexpr int kKills = 20, kEarly = 6, kSteps = 20;
 
 QString text(const fs::path& path) {
     return QString::fromStdString(path.string());

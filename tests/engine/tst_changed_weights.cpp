@@ -80,16 +80,17 @@ class ChangedWeightsTest : public QObject {
     static std::string masksOf(const Json& json) { return readFile(out(json) / "masks.npz"); }
     static std::string weightsOf(const Json& json) { return readFile(out(json) / "weights.safetensors"); }
 
-    static void methods() {
+    static void methods(std::initializer_list<const char*> finished) {
         QTest::addColumn<QString>("method");
         QTest::addColumn<QString>("finish");
         for (const char* method : {"sparsegpt", "thanos", "admm"}) QTest::newRow(method) << method << "none";
-        for (const char* method : {"wanda", "leap", "patch-tile", "patch-joint", "maskllm", "proxsparse"})
-            QTest::addRow("%s, finished", method) << method << "optima";
+        for (const char* method : finished) QTest::addRow("%s, finished", method) << method << "optima";
     }
 
   private Q_SLOTS:
-    void theRunIsTheModelThatWasMeasured_data() { methods(); }
+    void theRunIsTheModelThatWasMeasured_data() {
+        methods({"wanda", "leap", "patch-tile", "patch-joint", "maskllm", "proxsparse"});
+    }
     void theRunIsTheModelThatWasMeasured() {
         QFETCH(QString, method);
         QFETCH(QString, finish);
@@ -143,7 +144,8 @@ class ChangedWeightsTest : public QObject {
         EXPECT_ERROR(resolveModel(out(json).string()), NotFound, "lacks weights.safetensors");
     }
 
-    void stoppedRunsEndTheSame_data() { methods(); }
+    // What has been learned is one file for every method: one of each form of mask.
+    void stoppedRunsEndTheSame_data() { methods({"wanda", "leap", "patch-joint"}); }
     /// Stopped behind the first block and gone on with, a run ends with the bytes of one left alone.
     void stoppedRunsEndTheSame() {
         QFETCH(QString, method);

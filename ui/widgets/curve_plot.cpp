@@ -43,7 +43,7 @@ CurvePlot::CurvePlot(QWidget* parent) : QWidget(parent), m(std::make_unique<Priv
     connect(&m->redrawSoon, &QTimer::timeout, this, [this] { m->draw(); });
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         m->recolour();
-        m->dirty = true;
+        m->dirty = m->recoloured = true;
         m->redrawSoon.stop();
         // The old theme's lines on the new background are seen otherwise.
         Theme::instance().beforeDrawing(this, [this] { m->draw(QCustomPlot::rpImmediateRefresh); });
@@ -345,7 +345,8 @@ void CurvePlot::redraw() {
 void CurvePlot::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     m->countShown(1);
-    if (m->dirty) m->draw();
+    // Points may come a turn later; the old theme's lines on the new background are seen.
+    if (m->dirty) m->draw(m->recoloured ? QCustomPlot::rpQueuedRefresh : QCustomPlot::rpQueuedReplot);
 }
 
 void CurvePlot::hideEvent(QHideEvent* event) {

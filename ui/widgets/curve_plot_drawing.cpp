@@ -319,7 +319,7 @@ void CurvePlot::Private::placePill() {
 
 void CurvePlot::Private::draw(QCustomPlot::RefreshPriority when) {
     if (!q->isVisible()) return;
-    dirty = false;
+    dirty = recoloured = false;
     sinceRedraw.restart();
     if (following && !panels.empty()) {
         const auto [low, high] = followedX();

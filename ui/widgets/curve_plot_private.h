@@ -54,6 +54,7 @@ struct CurvePlot::Private {
     double smoothing = 0;
     int highlighted = -1;
     bool following = true, logX = false, dirty = false;
+    bool recoloured = false;           ///< The theme's change has not been drawn yet.
     QList<QPointer<QAction>> actions;  ///< enabled while a plot is seen
     QTimer redrawSoon;
     QElapsedTimer sinceRedraw;

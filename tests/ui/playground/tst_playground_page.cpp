@@ -94,17 +94,18 @@ struct Shown {
 };
 
 /// Lets the engines that this process has started run for a twentieth of the time only: the starter writes
-/// hundreds of tokens between two looks at the page.
+/// hundreds of tokens between two looks at the page. Waking takes a busy machine longer than such a moment,
+/// so that nothing would ever be written there: the moments grow until something is.
 class SlowEngines {
   public:
     SlowEngines()
         : m_thread([this] {
-              while (!m_done) {
+              for (int turn = 0; !m_done; ++turn) {
                   const auto engines = children();
                   for (const auto engine : engines) ::kill(engine, SIGSTOP);
                   std::this_thread::sleep_for(std::chrono::milliseconds(19));
                   for (const auto engine : engines) ::kill(engine, SIGCONT);
-                  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                  std::this_thread::sleep_for(std::chrono::milliseconds(1 + turn / 250));
               }
           }) {}
     ~SlowEngines() {
