@@ -4,11 +4,15 @@
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <sstream>
+
+#include "core/base/memory_limits.h"
 
 namespace tessera {
 
@@ -52,6 +56,10 @@ SystemInfo systemInfo() {
     if (::sched_getaffinity(0, sizeof set, &set) == 0) info.cores = CPU_COUNT(&set);
     info.memoryTotal = procValue("/proc/meminfo", "MemTotal:");
     info.memoryAvailable = procValue("/proc/meminfo", "MemAvailable:");
+    std::ifstream groups("/proc/self/cgroup");
+    const std::string membership{std::istreambuf_iterator<char>(groups), {}};
+    for (const auto& limit : {freeInControlGroups(membership), freeUnderDataLimit()})
+        if (limit) info.memoryAvailable = std::min(info.memoryAvailable, *limit);
     return info;
 }
 
@@ -60,6 +68,9 @@ std::uint64_t peakResidentBytes() {
 }
 std::uint64_t residentBytes() {
     return procValue("/proc/self/status", "VmRSS:");
+}
+std::uint64_t dataBytes() {
+    return procValue("/proc/self/status", "VmData:");
 }
 
 std::uint64_t freeDiskBytes(const std::filesystem::path& path) {

@@ -13,6 +13,8 @@ struct SystemInfo {
     std::string system;    ///< distribution and kernel release
     int cores = 1;         ///< processors this process may run on
     std::uint64_t memoryTotal = 0;
+    /// What this process can still have: the machine's free memory, or less where its control group or the
+    /// limit on its data leaves less.
     std::uint64_t memoryAvailable = 0;
 };
 SystemInfo systemInfo();
@@ -20,6 +22,8 @@ SystemInfo systemInfo();
 /// Peak and current resident memory of this process, in bytes (VmHWM, VmRSS).
 std::uint64_t peakResidentBytes();
 std::uint64_t residentBytes();
+/// Its private writable memory, touched or not (VmData).
+std::uint64_t dataBytes();
 
 /// Free bytes for this user on the disk that holds `path` (or its nearest existing parent).
 std::uint64_t freeDiskBytes(const std::filesystem::path& path);

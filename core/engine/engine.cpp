@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file_io.h"
+#include "core/base/lean_heap.h"
 #include "core/base/sha256.h"
 #include "core/base/system_info.h"
 #include "core/engine/device.h"
@@ -90,30 +91,35 @@ std::string tokenise(RunContext& context) {
     return fingerprint;
 }
 
-/// What the run made of the dense model.
-Decoder prunedDecoder(const RunContext& context, const MaskSet& masks) {
-    if (!context.spec.changesWeights()) return maskedDecoder(*context.decoder, masks);
-    const auto files = ModelFiles::open(context.files->path(), context.directory->weightsPath());
-    Decoder pruned = *context.decoder;
-    for (int block = 0; block < static_cast<int>(pruned.blocks.size()); ++block)
-        pruned.blocks[static_cast<std::size_t>(block)] = loadBlock(files, block, context.dtype());
-    return pruned;
-}
-
+/// Both models at once, block by block: the one that has not been needed whole so far is not read whole now.
 Json perplexities(RunContext& context, const MaskSet& masks) {
     if (context.heldOut.empty()) return nullptr;
     const auto timer = context.phase("evaluate");
-    if (!context.decoder) context.decoder = Decoder::load(*context.files, context.dtype());
+    const LeanHeap heap;
+    const auto& config = context.files->config();
     PerplexityRequest request;
     request.window = context.window("eval_window");
     request.windows = context.spec.set.integer("eval_windows");
     request.cancellation = &context.control.interrupt;
-    const auto measure = [&](const Decoder& decoder, const char* name) {
-        request.progress = [&](std::int64_t done, std::int64_t windows, double) {
-            context.emit("step", {{"unit", "window"}, {"step", done}, {"steps", windows}, {"what", name}});
-            context.stopPoint();
-        };
-        const auto value = measurePerplexity(decoder, context.heldOut, request);
+    std::optional<ModelFiles> changed;
+    if (context.spec.changesWeights())
+        changed = ModelFiles::open(context.files->path(), context.directory->weightsPath());
+    const auto outer = context.decoder ? context.decoder->outer : loadOuter(*context.files, context.dtype());
+    BlockwisePerplexity dense(config, outer.embedding, context.heldOut, request),
+        pruned(config, outer.embedding, context.heldOut, request);
+    const int blocks = static_cast<int>(config.layers);
+    for (int block = 0; block < blocks; ++block) {
+        const auto weights = context.decoder ? context.decoder->blocks[static_cast<std::size_t>(block)]
+                                             : loadBlock(*context.files, block, context.dtype());
+        dense.advance(weights);
+        pruned.advance(changed ? loadBlock(*changed, block, context.dtype())
+                               : maskedBlock(config, weights, block, masks));
+        heap.trim();
+        context.emit("step", {{"unit", "block"}, {"step", block + 1}, {"steps", blocks}});
+        context.stopPoint();
+    }
+    const auto finish = [&](const BlockwisePerplexity& of, const char* name) {
+        const auto value = of.finish(outer);
         context.emit("metric", {{"metric", "perplexity"},
                                 {"what", name},
                                 {"value", value.value},
@@ -121,10 +127,9 @@ Json perplexities(RunContext& context, const MaskSet& masks) {
                                 {"windows", value.windows}});
         return value;
     };
-    const auto dense = measure(*context.decoder, "dense");
-    const auto pruned = measure(prunedDecoder(context, masks), "pruned");
-    return {{"dense", dense.value},      {"pruned", pruned.value},  {"window", pruned.window},
-            {"windows", pruned.windows}, {"tokens", pruned.tokens}, {"text", context.heldOutName}};
+    const auto before = finish(dense, "dense"), after = finish(pruned, "pruned");
+    return {{"dense", before.value},    {"pruned", after.value},  {"window", after.window},
+            {"windows", after.windows}, {"tokens", after.tokens}, {"text", context.heldOutName}};
 }
 
 void describeMasks(const RunContext& context, MaskSet& masks) {

@@ -1,6 +1,7 @@
 #include "core/engine/mask_start.h"
 
 #include "core/base/error.h"
+#include "core/base/lean_heap.h"
 #include "core/engine/one_shot_phase.h"
 #include "core/learn/prior.h"
 #include "core/learn/prox_mask.h"
@@ -140,10 +141,12 @@ void takeGateScores(RunContext& context, const MaskList& masks, const MasksByNam
 
 }  // namespace
 
-MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const MaskSet* base) {
+MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const MaskSet* base,
+                    const std::filesystem::path& spillFolder) {
     const auto exclude = spec.set.list("exclude");
     const auto tile = spec.set.tile("tile");
     MaskList masks;
+    const LeanHeap heap;
     for (const auto& matrix : prunableMatrices(config)) {
         if (matchesAny(matrix.name, exclude)) continue;
         if (spec.method == "patch-tile") {
@@ -168,6 +171,10 @@ MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const
         } else {
             masks.push_back(std::make_unique<BernoulliMask>(matrix));
         }
+        if (!spillFolder.empty()) {
+            masks.back()->spill(spillFolder);
+            heap.trim();
+        }
     }
     if (masks.empty())
         throw Error(ErrorCode::InvalidInput, "every matrix is excluded: nothing is left to prune", "exclude",
@@ -180,7 +187,9 @@ MaskList startedMasks(RunContext& context, bool withPrior) {
     const bool frozen = spec.method == "patch-tile", follows = context.follows();
     auto base = frozen && !follows ? frozenMasks(context) : MaskSet{};
     if (frozen && follows) shareFrozenMasks(context, base);
-    auto masks = freshMasks(context.files->config(), spec, &base);
+    auto masks =
+        freshMasks(context.files->config(), spec, &base,
+                   spec.set.boolean("spill_state") ? context.spillFolder() : std::filesystem::path());
     // Only now: what was wrong with them is said before.
     if (frozen && context.ranks && !follows) shareFrozenMasks(context, base);
     if (!withPrior || follows) return masks;

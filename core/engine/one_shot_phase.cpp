@@ -18,7 +18,7 @@ OneShotRequest requestOf(RunContext& context, const PatternTarget& target) {
         context.emit("step", {{"unit", "block"}, {"step", done}, {"steps", blocks}});
         context.stopPoint();
     };
-    if (context.spec.set.boolean("spill")) request.spillFolder = context.directory->path();
+    if (context.spec.set.boolean("spill")) request.spillFolder = context.spillFolder();
     return request;
 }
 

@@ -77,7 +77,11 @@ void addMemoryLevers(Json& levers, const ModelConfig& config, const ExperimentSp
             return;
     }
     const auto context = std::min(spec.set.integer("context"), config.maxPositions);
-    if (context > 128) offer("context", std::to_string(context / 2), "Half the context");
+    if (context > 128 && offer("context", std::to_string(context / 2), "Half the context")) return;
+    if (!spec.set.boolean("activation_checkpointing") &&
+        offer("activation_checkpointing", "true", "Compute activations again"))
+        return;
+    if (!spec.set.boolean("spill_state")) offer("spill_state", "true", "Logits and moments on disk");
 }
 
 }  // namespace
@@ -107,7 +111,8 @@ Json preflight(const ExperimentSpec& spec, bool measure,
     Json step = nullptr, steps = nullptr;
     double learnSeconds = 0;
     const bool fits = memoryFree <= 0 || memoryNeeded <= memoryFree;
-    const bool measured = measure && method.learns && fits;
+    // What is spilled needs a run's folder.
+    const bool measured = measure && method.learns && fits && !spec.set.boolean("spill_state");
     if (method.learns) {
         const auto estimated = spec.steps ? *spec.steps : defaultSteps(config);
         if (measured) {
@@ -140,12 +145,12 @@ Json preflight(const ExperimentSpec& spec, bool measure,
     if (method.learns)
         memoryText = "batch " + set.text("batch") + ", context " +
                      std::to_string(windowLength(spec, config, "context")) + " tokens, " + spec.dtype;
-    memoryText += ", the model twice while the result is measured";
     std::string diskText = method.learns ? "two checkpoints, " + set.text("snapshots") + " maps, the masks"
                                          : "the masks and one map";
     if (spec.calibrates() && (!method.learns || spec.finishes()))
         diskText = "the activations twice, " + diskText;
     if (spec.calibrates() && set.boolean("spill")) diskText = "the spilled activations, " + diskText;
+    if (method.learns && set.boolean("spill_state")) diskText = "logits and moments, " + diskText;
     if (spec.changesWeights()) diskText = "the changed weights twice, " + diskText;
     const auto on = threads == 1 ? std::string("one thread") : std::to_string(threads) + " threads";
     const std::string timeText = measured ? "one real step timed on " + on

@@ -3,10 +3,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "core/base/error.h"
 #include "core/base/stopwatch.h"
 #include "core/prune/selection.h"
 #include "core/session/memory_needs.h"
+#include "core/text/corpus.h"
 #include "kernels/cpu/nm_patterns.h"
 
 namespace tessera {
@@ -23,6 +26,24 @@ bool usesGram(const ExperimentSpec& spec) {
     };
     return (spec.set.has("prior") && updates(spec.set.text("prior"))) ||
            (spec.set.has("base") && updates(spec.set.text("base")));
+}
+
+/// Bytes of the text that the run learns and calibrates on; what is missing is told elsewhere.
+double textBytes(const ExperimentSpec& spec) {
+    double sum = 0;
+    const auto add = [&](const std::filesystem::path& file) {
+        std::error_code none;
+        const auto size = std::filesystem::file_size(file, none);
+        if (!none) sum += static_cast<double>(size);
+    };
+    for (const auto& file : spec.text) add(file);
+    if (!spec.text.empty()) return sum;
+    try {
+        add(defaultText(CorpusPart::Learn));
+    } catch (const Error&) {
+        // It is not installed.
+    }
+    return sum;
 }
 
 /// How many logits a learning method has for every weight; a gate a tile is next to nothing.
@@ -84,21 +105,33 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     };
 
     Requirements needs;
-    // Every run measures the dense and the masked model in the end: both in memory, logits of one window.
+    // The factors below are what runs of the starter, SmolLM2 and a model of 340 MB took.
+    const double block = prunable / layers * element, masks = prunable / 8;
+    // Every run measures the dense and the pruned model in the end, block by block: what lies outside of the
+    // blocks, or all where learning has it already; a block of each as it is read and masked; every window's
+    // activations; logits of 512 tokens.
+    const double outer = (config.tiedHead ? 1 : 2) * vocabulary * hidden;
+    const double evaluated =
+        static_cast<double>(window("eval_window")) * static_cast<double>(set.integer("eval_windows"));
     const double evaluation =
-        (all + prunable) * element + static_cast<double>(window("eval_window")) * vocabulary * element * 2;
+        ((learns ? all : outer) + 2 * evaluated * hidden + std::min(evaluated, 512.0) * vocabulary) *
+            element +
+        5 * block + masks;
     double calibration = 0, priorOperations = 0, learnOperations = 0;
     if (spec.calibrates()) {
         const double windows = static_cast<double>(set.integer("calibration_windows"));
         const double tokens = windows * static_cast<double>(window("calibration_context"));
         const double activations = tokens * hidden * element;
         const bool spills = set.boolean("spill");
-        calibration = (spills ? 0 : activations) + 3 * prunable / layers * 4 +
-                      tokens / std::max(1.0, windows) * (3 * wide + 3 * inner) * 4;
+        // Four windows go through a block together, and are widened to be summed.
+        calibration = (spills ? 0 : activations) + masks + 3 * block + 2 * largest * 4 +
+                      tokens / std::max(1.0, windows) * std::min(4.0, windows) * inner * 8;
         priorOperations = 4 * prunable * tokens;
         if (usesGram(spec)) {
-            // Four Gram matrices of a block, three as large beside the one at work, in f32 at half the rate.
-            calibration += (3 * wide * wide + 4 * inner * inner) * 4 + 6 * largest * 4;
+            // Four Gram matrices of a block, what factoring one takes, and what is solved with it, in f32 at
+            // half the rate.
+            const double factors = spec.method == "admm" ? 10 : 7;
+            calibration += (3 * wide * wide + factors * inner * inner) * 4 + 4 * largest * 4;
             priorOperations += 2 * layers * tokens * (3 * wide * wide + inner * inner) * 0.6 * 2;
             if (spec.method == "admm")
                 priorOperations += 2 * 2 * static_cast<double>(set.integer("admm_steps") + 1) * prunable *
@@ -112,8 +145,6 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         const bool teacher = set.real("kl_weight") > 0;
         // Logits, two moments and perhaps gradients; PATCH-Tile has a byte a weight for its frozen mask.
         const double logits = logitsPerWeight(spec);
-        const double gates =
-            logits * (12.0 + (accumulates ? 4.0 : 0.0)) + (spec.method == "patch-tile" ? 1.0 : 0.0);
         const bool recomputes = set.boolean("activation_checkpointing");
         // What autograd keeps of a block: its activations, and the attention of each token to those before
         // it.
@@ -124,22 +155,30 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         // Logits of 512 tokens at a time, and the head once more as the product lays it out.
         const double head = std::min(tokens, 512.0) * (teacher ? 2 : 1) * vocabulary * element +
                             vocabulary * hidden * element;
-        learning = (all + prunable) * element + prunable * gates + tokens * perToken + head + largest * 4;
+        const double state = logits * (12.0 + (accumulates ? 4.0 : 0.0));
+        const bool spills = set.boolean("spill_state");
+        const double gates = (spills ? 0.0 : state) + (spec.method == "patch-tile" ? 1.0 : 0.0);
+        // Masked weights of all blocks, or of the one at work.
+        const double masked = recomputes ? prunable / layers : prunable;
+        learning = (all + masked) * element + prunable * gates + tokens * perToken + head + largest * 4;
         const double steps =
             spec.steps ? static_cast<double>(*spec.steps) : static_cast<double>(defaultSteps(config));
         const double perStep =
             static_cast<double>(set.integer("accumulate")) * tokens *
             (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3) + (recomputes ? 2 * prunable : 0));
         learnOperations = steps * perStep;
-        needs.diskBytes =
-            static_cast<std::uint64_t>(2 * prunable * std::max(0.01, 12.0 * logits) + 22 * prunable / 8);
+        needs.diskBytes = static_cast<std::uint64_t>(2 * prunable * std::max(0.01, 12.0 * logits) +
+                                                     22 * prunable / 8 + (spills ? prunable * state : 0.0));
     } else {
         needs.diskBytes = static_cast<std::uint64_t>(prunable / 4);
     }
     needs.diskBytes += oneShotDiskBytes(config, spec);
     const double evaluateOperations =
         4 * all * static_cast<double>(window("eval_window") * set.integer("eval_windows"));
-    needs.bytes = static_cast<std::uint64_t>(kProgramBytes + std::max({evaluation, calibration, learning}));
+    // The text is read, cut into words and numbered; the numbers stay.
+    const double text = textBytes(spec);
+    needs.bytes = static_cast<std::uint64_t>(
+        kProgramBytes + std::max(15 * text, text + std::max({evaluation, calibration, learning})));
     // Attention, losses and kernels take about as long again as half of the products.
     if (productRate > 0) {
         needs.priorSeconds = priorOperations / productRate * 1.5;
@@ -175,9 +214,11 @@ void requireMemory(const ModelConfig& config, const ExperimentSpec& spec, int pr
     if (methodNamed(spec.method).learns && !spec.set.boolean("activation_checkpointing"))
         remedies.push_back({"keep fewer activations: --set activation_checkpointing=true",
                             "activation_checkpointing", "true"});
+    if (methodNamed(spec.method).learns && !spec.set.boolean("spill_state"))
+        remedies.push_back({"keep what is learned on disk: --set spill_state=true", "spill_state", "true"});
     requireFree(spec.method + " on this model",
-                static_cast<double>(requirementsOf(config, spec, 0, processes).bytes), spec.model,
-                std::move(remedies));
+                static_cast<double>(requirementsOf(config, spec, 0, processes).bytes) - kProgramBytes,
+                spec.model, std::move(remedies));
 }
 
 }  // namespace tessera

@@ -53,6 +53,11 @@ struct RunContext {
     bool follows() const { return ranks && !ranks->leads(); }
     /// Lets the other processes go: what is left is rank 0's.
     void dismissOthers();
+    /// Where what does not fit into memory goes: the run's folder, and that of temporary files where a
+    /// process has no run.
+    std::filesystem::path spillFolder() const {
+        return directory ? directory->path() : std::filesystem::temp_directory_path();
+    }
     torch::ScalarType dtype() const { return spec.dtype == "f32" ? torch::kFloat32 : torch::kBFloat16; }
     void emit(const std::string& type, Json fields) const;
     void log(const std::string& text) const { emit("log", {{"text", text}}); }

@@ -16,7 +16,7 @@ GradientBuckets::GradientBuckets(ProcessGroup& group, const std::vector<MaskPara
         std::int64_t values = 0;
         while (end < masks.size() && (end == first || values < kBucketValues))
             values += masks[end++]->logits().numel();
-        auto flat = torch::zeros({values}, torch::kFloat32);
+        auto flat = masks[first]->newGradient(values);
         std::int64_t at = 0;
         for (; first < end; ++first) {
             const auto count = masks[first]->logits().numel();

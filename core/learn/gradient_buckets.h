@@ -12,7 +12,8 @@ namespace tessera {
 /// each would wait for the network; filled in the same order everywhere, because sums match up by order.
 class GradientBuckets {
   public:
-    /// `masks` in the order in which backward reaches them; their gradients lie here from now on.
+    /// `masks` in the order in which backward reaches them; their gradients lie here from now on, in files
+    /// where the masks are spilled.
     GradientBuckets(ProcessGroup& group, const std::vector<MaskParameters*>& masks);
 
     /// This process has nothing more to add to the gradients of the first `masks` in that order.

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/learn/mask_arrays.h"
+#include "core/model/spilled_tensor.h"
 
 namespace tessera {
 
@@ -23,8 +24,23 @@ MaskParameters::MaskParameters(PrunableMatrix matrix, std::int64_t gates, std::i
       m_moment2(torch::zeros_like(m_logits)) {}
 
 torch::Tensor& MaskParameters::gradient() {
-    if (!m_gradient.defined()) m_gradient = torch::zeros_like(m_logits);
+    if (!m_gradient.defined()) m_gradient = newGradient(m_logits.numel());
     return m_gradient;
+}
+
+torch::Tensor MaskParameters::newGradient(std::int64_t values) const {
+    return m_spillFolder.empty() ? torch::zeros({values}, torch::kFloat32)
+                                 : spilledTensor({values}, torch::kFloat32, m_spillFolder);
+}
+
+void MaskParameters::spill(const std::filesystem::path& folder) {
+    m_spillFolder = folder;
+    for (auto* tensor : {&m_logits, &m_moment1, &m_moment2}) {
+        const auto spilled = spilledTensor(tensor->sizes(), tensor->scalar_type(), folder);
+        // Fresh moments are zeros, and so is the file: no page of it need be touched.
+        if (tensor == &m_logits) spilled.copy_(*tensor);
+        *tensor = spilled;
+    }
 }
 
 void MaskParameters::placeGradient(torch::Tensor place) {
@@ -33,7 +49,7 @@ void MaskParameters::placeGradient(torch::Tensor place) {
 }
 
 void MaskParameters::discardGradient() {
-    if (m_gradientPlaced)
+    if (m_gradientPlaced || (m_gradient.defined() && !m_spillFolder.empty()))
         m_gradient.zero_();
     else
         m_gradient.reset();

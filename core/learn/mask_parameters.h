@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -67,6 +68,10 @@ class MaskParameters {
     /// Adam on the accumulated gradient times `scale`; clears it.
     void update(double scale, const MaskStep& step);
     void discardGradient();
+    /// Logits, moments and what is accumulated live in files under `folder` from now on (spilledTensor).
+    void spill(const std::filesystem::path& folder);
+    /// Zeros in memory, or on disk where the mask is spilled.
+    torch::Tensor newGradient(std::int64_t values) const;
     /// The accumulated gradient lies in `place` from now on, zeros of the logits' length.
     void placeGradient(torch::Tensor place);
     /// Sum of squares of the accumulated gradient.
@@ -92,6 +97,7 @@ class MaskParameters {
     std::int64_t m_gates;
     torch::Tensor m_logits, m_moment1, m_moment2, m_gradient;
     bool m_gradientPlaced = false;  ///< it is a part of something else and stays
+    std::filesystem::path m_spillFolder;
 };
 
 /// Throws Error{InvalidInput} when a base mask is not of the matrix's shape.

@@ -51,7 +51,10 @@ void sampleGroup(MaskedGroup& group) {
     for (auto& member : group.members) {
         const auto weights = group.weights.narrow(0, member.firstRow, member.rows);
         const auto masked = group.masked.narrow(0, member.firstRow, member.rows);
-        if (member.mask) member.forward = member.mask->sample(weights, masked, member.step);
+        if (member.mask)
+            member.forward = member.mask->sample(weights, masked, member.step);
+        else if (group.shared)
+            masked.copy_(weights);
     }
 }
 

@@ -12,7 +12,8 @@ namespace tessera {
 /// and the masks of its matrices (null where a matrix is excluded and stays dense).
 struct MaskedGroup {
     torch::Tensor weights;  ///< [rows, cols], frozen
-    torch::Tensor masked;   ///< the same shape; rewritten by each forward
+    torch::Tensor masked;   ///< the same shape, the weights at first; rewritten by each forward
+    bool shared = false;    ///< other groups write to `masked`, too
     struct Member {
         MaskParameters* mask = nullptr;
         std::int64_t firstRow = 0;

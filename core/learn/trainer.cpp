@@ -36,7 +36,10 @@ MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vect
             auto& group = m_groups[block][static_cast<std::size_t>(g)];
             const auto members = groupMembers(static_cast<Group>(g));
             group.weights = decoder.blocks[block].groups[static_cast<std::size_t>(g)];
-            group.masked = group.weights.clone();
+            // Where each block is computed again, it is masked again: one block's place does for all.
+            const auto& first = m_groups[0][static_cast<std::size_t>(g)].masked;
+            group.shared = m_settings.activationCheckpointing;
+            group.masked = group.shared && block > 0 ? first : group.weights.clone();
             std::int64_t row = 0;
             for (int i = 0; i < members.count; ++i) {
                 const auto& matrix = all[block * 7 + static_cast<std::size_t>(members.first + i)];
@@ -132,7 +135,7 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
 
     for (auto& block : m_groups)
         for (auto& group : block) {
-            sampleGroup(group);
+            if (!s.activationCheckpointing) sampleGroup(group);
             group.updateAtOnce = update;
         }
     auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids);
@@ -200,6 +203,8 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
 }
 
 torch::Tensor MaskTrainer::blockForward(std::size_t block, const torch::Tensor& input) {
+    if (m_settings.activationCheckpointing)
+        for (auto& group : m_groups[block]) sampleGroup(group);
     return decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, input,
                         [&, block](const torch::Tensor& x, Group group) {
                             return maskedLinear(x, m_groups[block][static_cast<std::size_t>(group)]);
@@ -357,7 +362,8 @@ void MaskTrainer::throwNonFinite(std::int64_t step, std::int64_t micro) {
     std::string where = "the head";
     auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids);
     const auto matrices = prunableMatrices(m_decoder.config);
-    for (std::size_t block = 0; block < m_groups.size() && where == "the head"; ++block)
+    for (std::size_t block = 0; block < m_groups.size() && where == "the head"; ++block) {
+        for (auto& group : m_groups[block]) sampleGroup(group);
         state = decoderBlock(
             m_decoder.config, m_decoder.blocks[block], m_rotary, state,
             [&](const torch::Tensor& input, Group group) {
@@ -367,6 +373,7 @@ void MaskTrainer::throwNonFinite(std::int64_t step, std::int64_t micro) {
                     where = matrices[block * 7 + static_cast<std::size_t>(groupMembers(group).first)].name;
                 return output;
             });
+    }
     throw Error(ErrorCode::Numerical, "the loss is not a finite number",
                 "step " + std::to_string(step + 1) + ", first seen after " + where, {smallerLearningRate()});
 }

@@ -1,6 +1,7 @@
 #include "core/model/decoder.h"
 
 #include "core/base/error.h"
+#include "core/base/lean_heap.h"
 #include "core/base/work_recorder.h"
 #include "core/model/torch_runtime.h"
 
@@ -198,6 +199,7 @@ torch::Tensor decoderBlock(const ModelConfig& config, const BlockWeights& weight
 }
 
 Decoder Decoder::load(const ModelFiles& files, torch::ScalarType dtype) {
+    const LeanHeap heap;
     Decoder decoder{files.config(), loadOuter(files, dtype), {}};
     for (int block = 0; block < files.config().layers; ++block)
         decoder.blocks.push_back(loadBlock(files, block, dtype));

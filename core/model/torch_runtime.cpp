@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -12,6 +13,13 @@
 #include "core/base/system_info.h"
 
 namespace tessera {
+
+namespace {
+
+/// Elements that are widened to f32 together, a multiple of every quantised type's block.
+constexpr std::int64_t kTogether = 1 << 20;
+
+}  // namespace
 
 int configureThreads(int threads) {
     if (threads <= 0) threads = systemInfo().cores;
@@ -43,15 +51,23 @@ std::string torchDescription() {
 
 torch::Tensor loadTensor(const TensorSource& source, const std::string& name, torch::ScalarType dtype) {
     const TensorInfo& info = source.at(name);
-    auto result = torch::empty(info.shape, torch::kFloat32);
-    std::span<float> out(result.data_ptr<float>(), static_cast<std::size_t>(result.numel()));
-    source.readF32(info, 0, out);
-    for (std::size_t i = 0; i < out.size(); ++i)
-        if (!std::isfinite(out[i]))
-            throw Error(ErrorCode::Numerical, "the model holds a weight that is not a finite number",
-                        name + ", element " + std::to_string(i),
-                        {{"use an intact copy of the model", "", ""}});
-    return dtype == torch::kFloat32 ? result : result.to(dtype);
+    auto result = torch::empty(info.shape, dtype);
+    auto flat = result.view({-1});
+    // A few at a time: an embedding of f32 beside that of bf16 would be the most of a large model's memory.
+    auto part = torch::empty({std::min(kTogether, flat.numel())}, torch::kFloat32);
+    for (std::int64_t begin = 0; begin < flat.numel(); begin += kTogether) {
+        const auto count = std::min(kTogether, flat.numel() - begin);
+        std::span<float> out(part.data_ptr<float>(), static_cast<std::size_t>(count));
+        source.readF32(info, begin, out);
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (!std::isfinite(out[i]))
+                throw Error(ErrorCode::Numerical, "the model holds a weight that is not a finite number",
+                            name + ", element " + std::to_string(begin + static_cast<std::int64_t>(i)),
+                            {{"use an intact copy of the model", "", ""}});
+        flat.narrow(0, begin, count).copy_(part.narrow(0, 0, count));
+    }
+    source.release(info);
+    return result;
 }
 
 std::uint16_t* bf16Data(const torch::Tensor& tensor) {

@@ -1,13 +1,9 @@
 #include "core/prune/calibration.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "core/base/error.h"
-#include "core/base/file_io.h"
+#include "core/model/spilled_tensor.h"
 #include "core/model/torch_runtime.h"
 
 namespace tessera {
@@ -16,27 +12,6 @@ namespace {
 
 /// Sequences that go through a block together: enough rows for the products, little memory.
 constexpr std::int64_t kSequences = 4;
-
-/// A tensor in a file of its own, reserved whole (a full disk shows here, not as a fault on a page later) and
-/// without a name as soon as it is mapped: nothing is left of it, however the process ends.
-torch::Tensor spilled(torch::IntArrayRef shape, torch::ScalarType dtype,
-                      const std::filesystem::path& folder) {
-    const auto path = folder / ("activations-" + std::to_string(::getpid()) + ".part");
-    std::int64_t elements = 1;
-    for (const auto size : shape) elements *= size;
-    const auto bytes = elements * static_cast<std::int64_t>(torch::elementSize(dtype));
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) throwIoError("write the activations to", path, errno);
-    const int reason = ::posix_fallocate(fd, 0, bytes);
-    ::close(fd);
-    if (reason != 0) {
-        ::unlink(path.c_str());
-        throwIoError("keep " + std::to_string(bytes >> 20) + " MiB of activations in", path, reason);
-    }
-    const auto tensor = torch::from_file(path.string(), /*shared=*/true, elements, dtype).view(shape);
-    ::unlink(path.c_str());
-    return tensor;
-}
 
 }  // namespace
 
@@ -50,7 +25,7 @@ BlockStream::BlockStream(const ModelFiles& files, torch::Tensor windows, torch::
         return;
     }
     m_activations =
-        spilled({windows.size(0), windows.size(1), files.config().hiddenSize}, dtype, spillFolder);
+        spilledTensor({windows.size(0), windows.size(1), files.config().hiddenSize}, dtype, spillFolder);
     for (std::int64_t i = 0; i < windows.size(0); ++i)
         m_activations[i].copy_(embed(files.config(), embedding, windows[i]));
 }

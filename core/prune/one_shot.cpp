@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/base/lean_heap.h"
 
 namespace tessera {
 
@@ -48,6 +49,7 @@ bool matchesAny(const std::string& name, const std::vector<std::string>& globs) 
 MaskSet pruneOneShot(const ModelFiles& files, const OneShotMethod& method, const torch::Tensor& windows,
                      torch::ScalarType dtype, const OneShotRequest& request) {
     torch::NoGradGuard guard;
+    const LeanHeap heap;
     const bool calibrate = method.need() != InputNeed::None;
     const auto matrices = prunableMatrices(files.config());
     for (const auto& matrix : matrices)
@@ -110,6 +112,7 @@ MaskSet pruneOneShot(const ModelFiles& files, const OneShotMethod& method, const
         if (store)
             store->save(block, finished,
                         block + 1 < stream.blocks() ? stream.activations() : torch::Tensor());
+        heap.trim();
         if (request.progress) request.progress(block + 1, stream.blocks());
     }
     return set;

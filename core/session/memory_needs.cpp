@@ -33,8 +33,7 @@ void requireMemoryToRead(const std::string& command, const ModelConfig& config, 
         largest = std::max(largest, static_cast<double>(matrix.elements()));
     // A tensor is widened to f32 on its way in.
     requireFree(command + " on this model",
-                kProgramBytes + static_cast<double>(config.parameters()) * elementBytes + largest * 4, model,
-                {});
+                static_cast<double>(config.parameters()) * elementBytes + largest * 4, model, {});
 }
 
 }  // namespace tessera

@@ -8,11 +8,11 @@
 
 namespace tessera {
 
-/// The program itself with LibTorch and its threads' stacks.
-inline constexpr double kProgramBytes = 260e6;
+/// The program itself with LibTorch, its threads' stacks and what the libraries of products keep.
+inline constexpr double kProgramBytes = 200e6;
 
-/// Throws Error{OutOfMemory} with both sizes when `what` needs more `bytes` than are free now; `remedies`
-/// come before the usual one.
+/// Throws Error{OutOfMemory} with both sizes when `what` needs more `bytes`, those of the running program not
+/// counted, than are free now; `remedies` come before the usual one.
 void requireFree(const std::string& what, double bytes, const std::string& where,
                  std::vector<Remedy> remedies);
 

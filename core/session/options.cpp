@@ -122,6 +122,10 @@ std::vector<OptionDescription> makeDescriptions() {
              "compute a block's activations again in backward instead of keeping those of all blocks: "
              "less memory, a third more work, the same masks"));
     d.push_back(
+        flag("spill_state", "false", "",
+             "keep logits and Adam's moments in files of the run, of which the system holds in memory "
+             "what fits: the same masks, at the disk's speed where they do not fit"));
+    d.push_back(
         {"base",
          OptionType::Text,
          "",

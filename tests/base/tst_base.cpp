@@ -4,6 +4,7 @@
 #include "core/base/file_io.h"
 #include "core/base/json.h"
 #include "core/base/mapped_file.h"
+#include "core/base/memory_limits.h"
 #include "core/base/sha256.h"
 #include "core/base/system_info.h"
 #include "support/support.h"
@@ -25,6 +26,38 @@ class TestBase : public QObject {
         Sha256 hash;
         for (int i = 0; i < 1000; ++i) hash.add(std::string(1000, 'a'));
         QCOMPARE(hash.hex(), std::string("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"));
+    }
+
+    /// What a container may still take is less than what the machine has; pages of files make room.
+    void controlGroupsLimitMemory() {
+        const test::Scratch scratch;
+        const auto root = scratch / "cgroup";
+        const auto say = [&](const char* file, const std::string& text) {
+            fs::create_directories((root / file).parent_path());
+            writeFileAtomically(root / file, text);
+        };
+        say("memory.max", "max\n");
+        say("box/memory.max", "1000\n");
+        say("box/memory.current", "700\n");
+        say("box/memory.stat", "anon 400\ninactive_file 200\nactive_file 60\nfile 290\n");
+        say("box/task/memory.max", "max\n");
+        say("box/tight/memory.max", "300\n");
+        say("box/tight/memory.current", "500\n");
+        QCOMPARE(freeInControlGroups("0::/box/task\n", root), std::optional<std::uint64_t>(560));
+        QCOMPARE(freeInControlGroups("0::/box/tight\n", root), std::optional<std::uint64_t>(0));
+        QCOMPARE(freeInControlGroups("0::/\n", root), std::optional<std::uint64_t>());
+        QCOMPARE(freeInControlGroups("0::/gone/away\n", root), std::optional<std::uint64_t>());
+        QCOMPARE(freeInControlGroups("", root), std::optional<std::uint64_t>());
+        QCOMPARE(freeInControlGroups("nonsense\n1:\n", root), std::optional<std::uint64_t>());
+        // The first version: its own folder, its own names, a vast number for none.
+        say("memory/memory.limit_in_bytes", "9223372036854771712\n");
+        say("memory/old/memory.limit_in_bytes", "900\n");
+        say("memory/old/memory.usage_in_bytes", "800\n");
+        say("memory/old/memory.stat", "active_file 1\ntotal_inactive_file 100\ntotal_active_file 50\n");
+        QCOMPARE(freeInControlGroups("5:cpu,memory:/old\n4:cpuset:/box\n0::/\n", root),
+                 std::optional<std::uint64_t>(250));
+        QCOMPARE(freeInControlGroups("5:memory:/\n0::/box\n", root), std::optional<std::uint64_t>(560));
+        QVERIFY(systemInfo().memoryAvailable > 0);
     }
 
     /// One line whatever the names in it are, with advice even where the thrower gave none.

@@ -20,6 +20,8 @@ class PreflightTest : public QObject {
     Json ask(Json json, bool measure = false) {
         json["model"] = "starter";
         json["threads"] = 2;
+        // A short one: the default text takes more to read than the starter to learn.
+        if (!json.contains("text")) json["text"] = TESSERA_SOURCE_DIR "/LICENSE";
         if (!json.contains("out")) json["out"] = (m_scratch / "run").string();
         return preflight(
             ExperimentSpec::fromJson(json), measure, [](const std::string&) {}, m_cancellation);
@@ -68,6 +70,28 @@ class PreflightTest : public QObject {
         for (const auto& [json, logits] : {std::pair{maskllm, 1.5}, {joint, 1.5}, {eight, 8.75}}) {
             QVERIFY(std::abs(more(json, "disk") - 24 * (logits - 1) * weights) < 0.01 * 24 * weights);
             QVERIFY(std::abs(more(json, "memory") - 12 * (logits - 1) * weights) < 0.01 * 12 * weights);
+        }
+    }
+
+    /// On disk instead of in memory: a logit and two moments a weight, and a gradient where it is
+    /// accumulated.
+    void spilledStateIsOnDisk() {
+        const Json plain{{"method", "leap"}, {"sparsity", 0.5}, {"steps", 50}};
+        double weights = 0;
+        for (const auto& matrix : prunableMatrices(ModelFiles::open(resolveModel("starter").path).config()))
+            weights += static_cast<double>(matrix.elements());
+        for (const auto& [accumulate, bytes] : {std::pair{1, 12.0}, {2, 16.0}}) {
+            auto kept = plain, spilled = plain;
+            kept["set"] = {{"accumulate", accumulate}};
+            spilled["set"] = {{"accumulate", accumulate}, {"spill_state", true}};
+            const auto a = ask(kept), b = ask(spilled, true);
+            const auto of = [](const Json& found, const char* what) {
+                return found.at(what).at("needed").get<double>();
+            };
+            QVERIFY(std::abs(of(a, "memory") - of(b, "memory") - bytes * weights) < 0.01 * weights);
+            QVERIFY(std::abs(of(b, "disk") - of(a, "disk") - bytes * weights) < 0.01 * weights);
+            QVERIFY(b.at("disk").at("assumption").get<std::string>().starts_with("logits and moments"));
+            QVERIFY(!b.at("seconds").at("measured").get<bool>());
         }
     }
 

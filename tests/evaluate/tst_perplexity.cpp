@@ -134,6 +134,48 @@ class TestPerplexity : public QObject {
                  measurePerplexity(dense, m_ids, request).value);
     }
 
+    /// Block by block, with one block of the model at hand, the numbers are the whole model's to the bit.
+    void blockByBlockIsTheSame_data() {
+        QTest::addColumn<bool>("full");
+        QTest::newRow("f32") << true;
+        QTest::newRow("bf16") << false;
+    }
+    void blockByBlockIsTheSame() {
+        QFETCH(bool, full);
+        const auto dtype = full ? torch::kFloat32 : torch::kBFloat16;
+        const auto dense = Decoder::load(*m_files, dtype);
+        MaskSet masks;
+        for (const auto& matrix : prunableMatrices(dense.config)) {
+            if (matrix.name.find("up_proj") != std::string::npos) continue;
+            auto& mask = masks.masks.try_emplace(matrix.name, matrix.rows, matrix.cols).first->second;
+            for (std::int64_t i = 0; i < matrix.elements(); ++i)
+                if (i * 7 % 5 < 3) mask.keep(i);
+        }
+        PerplexityRequest request;
+        request.window = 33;
+        const auto whole = measurePerplexity(dense, m_ids, request),
+                   masked = measurePerplexity(maskedDecoder(dense, masks), m_ids, request);
+        const auto outer = loadOuter(*m_files, dtype);
+        BlockwisePerplexity one(dense.config, outer.embedding, m_ids, request),
+            two(dense.config, outer.embedding, m_ids, request);
+        for (int block = 0; block < dense.config.layers; ++block) {
+            const auto weights = loadBlock(*m_files, block, dtype);
+            one.advance(weights);
+            two.advance(maskedBlock(dense.config, weights, block, masks));
+        }
+        const auto a = one.finish(outer), b = two.finish(outer);
+        QCOMPARE(a.crossEntropies, whole.crossEntropies);
+        QCOMPARE(b.crossEntropies, masked.crossEntropies);
+        QCOMPARE(a.value, whole.value);
+        QCOMPARE(a.windows, whole.windows);
+        QCOMPARE(a.window, whole.window);
+        QCOMPARE(a.tokens, whole.tokens);
+        QVERIFY(b.value != a.value);
+        request.window = 101;
+        EXPECT_ERROR(BlockwisePerplexity(dense.config, outer.embedding, m_ids, request), InvalidInput,
+                     "one window needs 101");
+    }
+
     void badInput() {
         const auto decoder = Decoder::load(*m_files, torch::kFloat32);
         PerplexityRequest request;

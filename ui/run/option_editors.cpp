@@ -27,7 +27,7 @@ const std::vector<GroupNames>& groupNames() {
         {"Objective",
          {"ce_weight", "kl_weight", "lambda_density", "lambda_weight", "weight_schedule", "target_scope",
           "prox_lambda", "frozen_lambda", "frozen_eps"}},
-        {"Learning text", {"batch", "context", "accumulate", "activation_checkpointing"}},
+        {"Learning text", {"batch", "context", "accumulate", "activation_checkpointing", "spill_state"}},
         {"Optimiser",
          {"lr", "lr_schedule", "lr_end", "warmup_steps", "beta1", "beta2", "eps", "weight_decay", "clip",
           "pattern_lr"}},

@@ -1,0 +1,42 @@
+#include "core/base/lean_heap.h"
+
+#include <cstdlib>  // says whose C library it is
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+namespace tessera {
+
+namespace {
+
+int alive = 0;
+
+/// Pieces from `own` bytes on are the system's, and twice as much stays free at the heap's end.
+void setHeap([[maybe_unused]] int own) {
+#ifdef __GLIBC__
+    ::mallopt(M_MMAP_THRESHOLD, own);
+    ::mallopt(M_TRIM_THRESHOLD, 2 * own);
+#endif
+}
+
+}  // namespace
+
+// Smaller ones cost more in faults on fresh pages than they save: SparseGPT took a fifth longer at 1 MiB.
+LeanHeap::LeanHeap() {
+    if (alive++ == 0) setHeap(8 << 20);
+}
+
+// What the C library comes to by itself where pieces of all sizes come and go.
+LeanHeap::~LeanHeap() {
+    if (--alive == 0) setHeap(32 << 20);
+    trim();
+}
+
+void LeanHeap::trim() const {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
+}
+
+}  // namespace tessera
