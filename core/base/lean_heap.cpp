@@ -12,19 +12,18 @@ namespace {
 
 int alive = 0;
 
-/// Pieces from `own` bytes on are the system's, and twice as much stays free at the heap's end.
-void setHeap([[maybe_unused]] int own) {
+/// Pieces from `large` bytes on are the system's, and twice as much stays free at the heap's end.
+void setHeap([[maybe_unused]] int large) {
 #ifdef __GLIBC__
-    ::mallopt(M_MMAP_THRESHOLD, own);
-    ::mallopt(M_TRIM_THRESHOLD, 2 * own);
+    ::mallopt(M_MMAP_THRESHOLD, large);
+    ::mallopt(M_TRIM_THRESHOLD, 2 * large);
 #endif
 }
 
 }  // namespace
 
-// Smaller ones cost more in faults on fresh pages than they save: SparseGPT took a fifth longer at 1 MiB.
-LeanHeap::LeanHeap() {
-    if (alive++ == 0) setHeap(8 << 20);
+LeanHeap::LeanHeap(int large) {
+    if (alive++ == 0) setHeap(large);
 }
 
 // What the C library comes to by itself where pieces of all sizes come and go.

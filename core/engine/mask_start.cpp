@@ -146,7 +146,8 @@ MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const
     const auto exclude = spec.set.list("exclude");
     const auto tile = spec.set.tile("tile");
     MaskList masks;
-    const LeanHeap heap;
+    // What is spilled is made in memory first.
+    const LeanHeap heap(1 << 20);
     for (const auto& matrix : prunableMatrices(config)) {
         if (matchesAny(matrix.name, exclude)) continue;
         if (spec.method == "patch-tile") {
@@ -171,10 +172,7 @@ MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const
         } else {
             masks.push_back(std::make_unique<BernoulliMask>(matrix));
         }
-        if (!spillFolder.empty()) {
-            masks.back()->spill(spillFolder);
-            heap.trim();
-        }
+        if (!spillFolder.empty()) masks.back()->spill(spillFolder);
     }
     if (masks.empty())
         throw Error(ErrorCode::InvalidInput, "every matrix is excluded: nothing is left to prune", "exclude",

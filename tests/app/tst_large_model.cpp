@@ -105,7 +105,7 @@ class LargeModelTest : public QObject {
         QTest::newRow("leap") << "leap"
                               << QStringList{"spill_state=true", "activation_checkpointing=true", "batch=1",
                                              "context=64"}
-                              << 1600;
+                              << 900;
     }
     /// Under a limit on the process' own memory it ends as ever.
     void goesThroughLessMemory() {
