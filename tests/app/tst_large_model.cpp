@@ -97,15 +97,15 @@ class LargeModelTest : public QObject {
         QTest::addColumn<QString>("method");
         QTest::addColumn<QStringList>("set");
         QTest::addColumn<int>("mebibytes");
-        // LibTorch alone has 235 MiB of data, mostly untouched. The weights of the dense and the pruned model
-        // that are compared would be 660 more; learning holds one model's, and with its state would have
-        // 2.3 GiB.
-        QTest::newRow("wanda") << "wanda" << QStringList() << 450;
-        QTest::newRow("sparsegpt") << "sparsegpt" << QStringList() << 750;
+        // LibTorch alone has 235 MiB of data, mostly untouched, and threads have heaps of their own. The
+        // dense and the pruned model that are compared would be 660 more; learning holds one model's, and
+        // with its state would have 2.3 GiB.
+        QTest::newRow("wanda") << "wanda" << QStringList() << 700;
+        QTest::newRow("sparsegpt") << "sparsegpt" << QStringList() << 950;
         QTest::newRow("leap") << "leap"
                               << QStringList{"spill_state=true", "activation_checkpointing=true", "batch=1",
                                              "context=64"}
-                              << 900;
+                              << 1200;
     }
     /// Under a limit on the process' own memory it ends as ever.
     void goesThroughLessMemory() {
