@@ -105,38 +105,43 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     };
 
     Requirements needs;
-    // The factors below are what runs of the starter, SmolLM2 and a model of 340 MB took.
+    // The factors below are what runs of the starter, SmolLM2, a model of 340 MB and one of Llama-3.1-8B's
+    // shapes took. Of small pieces the heap keeps some until the next block.
+    const auto kept = [](double bytes, double most = 40e6) { return std::min(bytes, most); };
     const double block = prunable / layers * element, masks = prunable / 8;
     // Every run measures the dense and the pruned model in the end, block by block: what lies outside of the
-    // blocks, or all where learning has it already; a block of each as it is read and masked; every window's
-    // activations; logits of 512 tokens.
+    // blocks, or all where learning has it already; a block of each as it is read and masked;
+    // every window's activations; logits of 512 tokens.
     const double outer = (config.tiedHead ? 1 : 2) * vocabulary * hidden;
     const double evaluated =
         static_cast<double>(window("eval_window")) * static_cast<double>(set.integer("eval_windows"));
     const double evaluation =
         ((learns ? all : outer) + 2 * evaluated * hidden + std::min(evaluated, 512.0) * vocabulary) *
             element +
-        5 * block + masks;
+        2.5 * block + kept(2.5 * block) + masks;
     double calibration = 0, priorOperations = 0, learnOperations = 0;
     if (spec.calibrates()) {
         const double windows = static_cast<double>(set.integer("calibration_windows"));
         const double tokens = windows * static_cast<double>(window("calibration_context"));
         const double activations = tokens * hidden * element;
         const bool spills = set.boolean("spill");
-        // Four windows go through a block together, and are widened to be summed.
-        calibration = (spills ? 0 : activations) + masks + 3 * block + 2 * largest * 4 +
-                      tokens / std::max(1.0, windows) * std::min(4.0, windows) * inner * 8;
+        // First four windows go through the block together, and are widened to be summed; then a matrix at a
+        // time is sorted by its scores, or solved with its Gram matrix, of which a block has four.
+        const double observing = tokens / std::max(1.0, windows) * std::min(4.0, windows) * inner * 8;
+        double grams = 0, solving = 8 * largest * 4;
         priorOperations = 4 * prunable * tokens;
         if (usesGram(spec)) {
-            // Four Gram matrices of a block, what factoring one takes, and what is solved with it, in f32 at
-            // half the rate.
-            const double factors = spec.method == "admm" ? 10 : 7;
-            calibration += (3 * wide * wide + factors * inner * inner) * 4 + 4 * largest * 4;
+            grams = (3 * wide * wide + inner * inner) * 4;
+            const bool iterates = spec.method == "admm";
+            solving = (iterates ? 3.4 : 4.6) * inner * inner * 4 + largest * 4 + kept(2.5 * block) +
+                      (iterates ? kept(18 * largest * 4, 120e6) : kept(6 * largest * 4));
+            // In f32, at half the rate.
             priorOperations += 2 * layers * tokens * (3 * wide * wide + inner * inner) * 0.6 * 2;
-            if (spec.method == "admm")
+            if (iterates)
                 priorOperations += 2 * 2 * static_cast<double>(set.integer("admm_steps") + 1) * prunable *
                                    (hidden + inner) / 2;
         }
+        calibration = (spills ? 0 : activations) + masks + 1.5 * block + grams + std::max(observing, solving);
     }
     double learning = 0;
     if (learns) {
