@@ -1,5 +1,6 @@
 #include "core/base/lean_heap.h"
 
+#include <atomic>
 #include <cstdlib>  // says whose C library it is
 
 #ifdef __GLIBC__
@@ -10,7 +11,7 @@ namespace tessera {
 
 namespace {
 
-int alive = 0;
+std::atomic<int> alive = 0;
 
 /// Pieces from `large` bytes on are the system's, and twice as much stays free at the heap's end.
 void setHeap([[maybe_unused]] int large) {

@@ -53,7 +53,7 @@ void sampleGroup(MaskedGroup& group) {
         const auto masked = group.masked.narrow(0, member.firstRow, member.rows);
         if (member.mask)
             member.forward = member.mask->sample(weights, masked, member.step);
-        else if (group.shared)
+        else
             masked.copy_(weights);
     }
 }

@@ -12,8 +12,7 @@ namespace tessera {
 /// and the masks of its matrices (null where a matrix is excluded and stays dense).
 struct MaskedGroup {
     torch::Tensor weights;  ///< [rows, cols], frozen
-    torch::Tensor masked;   ///< the same shape, the weights at first; rewritten by each forward
-    bool shared = false;    ///< other groups write to `masked`, too
+    torch::Tensor masked;   ///< the same shape, perhaps another block's as well; rewritten by sampleGroup()
     struct Member {
         MaskParameters* mask = nullptr;
         std::int64_t firstRow = 0;
@@ -27,7 +26,8 @@ struct MaskedGroup {
     std::function<void()> afterBackward;  ///< called when the members have their gradient, where it is set
 };
 
-/// Samples the group's masks into `masked`. Call before maskedLinear in each forward.
+/// Samples the group's masks into `masked`; a matrix without one is copied. Call before maskedLinear in each
+/// forward.
 void sampleGroup(MaskedGroup& group);
 
 /// input [.., cols] x masked^T. Backward computes the weights' gradient and hands it to each member's mask at

@@ -37,9 +37,9 @@ MaskTrainer::MaskTrainer(const Decoder& decoder, MaskList masks, const std::vect
             const auto members = groupMembers(static_cast<Group>(g));
             group.weights = decoder.blocks[block].groups[static_cast<std::size_t>(g)];
             // Where each block is computed again, it is masked again: one block's place does for all.
-            const auto& first = m_groups[0][static_cast<std::size_t>(g)].masked;
-            group.shared = m_settings.activationCheckpointing;
-            group.masked = group.shared && block > 0 ? first : group.weights.clone();
+            group.masked = m_settings.activationCheckpointing && block > 0
+                               ? m_groups[0][static_cast<std::size_t>(g)].masked
+                               : torch::empty_like(group.weights);
             std::int64_t row = 0;
             for (int i = 0; i < members.count; ++i) {
                 const auto& matrix = all[block * 7 + static_cast<std::size_t>(members.first + i)];
@@ -134,10 +134,7 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
     }
 
     for (auto& block : m_groups)
-        for (auto& group : block) {
-            if (!s.activationCheckpointing) sampleGroup(group);
-            group.updateAtOnce = update;
-        }
+        for (auto& group : block) group.updateAtOnce = update;
     auto state = embed(m_decoder.config, m_decoder.outer.embedding, ids);
     std::vector<torch::Tensor> entering;
     if (s.activationCheckpointing) {
@@ -203,8 +200,7 @@ HeadLossParts MaskTrainer::forwardBackward(std::int64_t step, std::int64_t micro
 }
 
 torch::Tensor MaskTrainer::blockForward(std::size_t block, const torch::Tensor& input) {
-    if (m_settings.activationCheckpointing)
-        for (auto& group : m_groups[block]) sampleGroup(group);
+    for (auto& group : m_groups[block]) sampleGroup(group);
     return decoderBlock(m_decoder.config, m_decoder.blocks[block], m_rotary, input,
                         [&, block](const torch::Tensor& x, Group group) {
                             return maskedLinear(x, m_groups[block][static_cast<std::size_t>(group)]);
