@@ -5,7 +5,8 @@
 # LEARN is the learning text ("default" for the installed one), TEST the text that is read once at the end, RUNS a
 # folder for the run directories; TASKS=FOLDER measures accuracy on the zero-shot tasks in there, too. Cells:
 #   dense                                     nothing pruned
-#   METHOD-PERCENT  METHOD-2of4               magnitude, wanda, sparsegpt, thanos, admm; METHOD+optima with that finish
+#   METHOD-PERCENT[-TEXT]  METHOD-2of4[-TEXT] magnitude, wanda, sparsegpt, thanos, admm; METHOD+optima with that finish;
+#                                             TEXT own: calibrated on the model's own samples, mix: half of them
 #   leap-PERCENT-MINUTES[-VARIANT]            VARIANTs below: one lever each; leap+optima too
 #   patch-PERCENT-TILE[-BASE]                 the tiles learned for ten minutes over a frozen 2:4 mask
 #   joint-PERCENT-TILE  maskllm-2of4          PATCH-Joint and MaskLLM, learned for ten minutes
@@ -47,6 +48,17 @@ budget() {
         awk "BEGIN { printf \"--steps %d\", $1 * 60 / ($STEP_SECONDS * 1.05) }"
     fi
 }
+# What the one-shot methods of the tables see; priors of learned ones keep to their defaults.
+calibration="--set calibration_windows=128 --set calibration_context=2048"
+# The model's own samples instead of the learning text, or as much of each.
+own_text() {
+    case "$1" in
+        '') ;;
+        own) echo "--set own_samples=1 --set own_tokens=262144" ;;
+        mix) echo "--set own_samples=0.5 --set own_tokens=262144" ;;
+        *) echo "quality.sh knows no learning text '$1'" >&2; exit 2 ;;
+    esac
+}
 # What one lever changes of LEAP's desk recipe.
 variant() {
     case "$1" in
@@ -60,6 +72,8 @@ variant() {
         block) echo "--set target_scope=block" ;;
         matrix) echo "--set target_scope=matrix" ;;
         penalty) echo "--set centring=false" ;;
+        own | mix) own_text "$1" ;;
+        own+kl | mix+kl) echo "$(own_text "${1%+kl}") $(variant kl)" ;;
         *) echo "quality.sh knows no variant '$1' of LEAP" >&2; exit 2 ;;
     esac
 }
@@ -82,7 +96,7 @@ for cell in "${cells[@]}"; do
     case "${method%+optima}" in
         dense) run=smollm2-135m ;;
         magnitude | wanda | sparsegpt | thanos | admm)
-            options=(--method "${method%+optima}")
+            read -ra options <<<"--method ${method%+optima} $calibration $(own_text "$second")"
             if [[ "$first" == 2of4 ]]; then
                 options+=(--pattern 2:4)
             else

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
+#include "kernels/cpu/cached_attention.h"
 
 namespace tessera {
 
@@ -70,17 +71,6 @@ void rotate(float* head, const std::vector<float>& cos, const std::vector<float>
     }
 }
 
-float dot(const float* a, const float* b, std::int64_t count) {
-    float sums[8] = {};
-    std::int64_t i = 0;
-    for (; i + 8 <= count; i += 8)
-        for (int j = 0; j < 8; ++j) sums[j] += a[i + j] * b[i + j];
-    float sum = 0;
-    for (const float part : sums) sum += part;
-    for (; i < count; ++i) sum += a[i] * b[i];
-    return sum;
-}
-
 }  // namespace
 
 DecodeSession::DecodeSession(const PackedModel& model, int threads)
@@ -115,13 +105,17 @@ void DecodeSession::attend(int thread, int threads, std::size_t index) {
     const auto& config = m_model.config;
     const auto dim = config.headDim, shared = config.heads / config.kvHeads, width = config.kvHeads * dim;
     auto& scores = m_scratch[static_cast<std::size_t>(thread)].scores;
-    scores.resize(static_cast<std::size_t>(m_position + 1));
-    const auto scale = static_cast<float>(config.attentionScale());
-    const auto cap = static_cast<float>(config.scoreCap);
     const auto& block = m_model.blocks[index];
     const bool slides = config.slides(static_cast<std::int64_t>(index));
     const auto& [cos, sin] = slides ? m_sliding : m_full;
     const auto first = slides ? std::max<std::int64_t>(0, m_position - config.slidingWindow + 1) : 0;
+    const kernels::CachedShape shape{shared,
+                                     m_position + 1 - first,
+                                     dim,
+                                     width,
+                                     static_cast<float>(config.attentionScale()),
+                                     static_cast<float>(config.scoreCap)};
+    scores.resize(static_cast<std::size_t>(shape.heads * shape.keys));
     float* const queries = m_queryKeyValue.data();
     const auto byWidth = config.queryKeyNorm == QueryKeyNorm::Width;
     float queryScale = 1, keyScale = 1;
@@ -143,32 +137,17 @@ void DecodeSession::attend(int thread, int threads, std::size_t index) {
         const float* value = queries + (config.heads + config.kvHeads) * dim + group * dim;
         normaliseHead(key, group, block.keyNorm, keyScale);
         rotate(key, cos, sin);
-        float* const keys = m_keys[index].data() + group * dim;
-        float* const values = m_values[index].data() + group * dim;
-        std::copy(key, key + dim, keys + m_position * width);
-        std::copy(value, value + dim, values + m_position * width);
+        auto* const keys = m_keys[index].data() + group * dim;
+        auto* const values = m_values[index].data() + group * dim;
+        std::transform(key, key + dim, keys + m_position * width, floatToBf16);
+        std::transform(value, value + dim, values + m_position * width, floatToBf16);
         for (std::int64_t head = group * shared; head < (group + 1) * shared; ++head) {
             float* query = queries + head * dim;
             normaliseHead(query, head, block.queryNorm, queryScale);
             rotate(query, cos, sin);
-            float top = -INFINITY;
-            for (std::int64_t t = first; t <= m_position; ++t) {
-                scores[static_cast<std::size_t>(t)] = capped(scale * dot(query, keys + t * width, dim), cap);
-                top = std::max(top, scores[static_cast<std::size_t>(t)]);
-            }
-            float sum = 0;
-            for (std::int64_t t = first; t <= m_position; ++t) {
-                auto& score = scores[static_cast<std::size_t>(t)];
-                sum += score = std::exp(score - top);
-            }
-            float* out = m_attended.data() + head * dim;
-            std::fill(out, out + dim, 0.0f);
-            for (std::int64_t t = first; t <= m_position; ++t) {
-                const float share = scores[static_cast<std::size_t>(t)] / sum;
-                const float* row = values + t * width;
-                for (std::int64_t i = 0; i < dim; ++i) out[i] += share * row[i];
-            }
         }
+        kernels::cachedAttention(queries + group * shared * dim, keys + first * width, values + first * width,
+                                 scores.data(), m_attended.data() + group * shared * dim, shape);
     }
 }
 

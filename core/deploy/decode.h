@@ -10,7 +10,7 @@
 
 namespace tessera {
 
-/// Decodes with a packed model, a token at a time, keys and values kept in f32. A prompt goes through the
+/// Decodes with a packed model, a token at a time, keys and values kept in bf16. A prompt goes through the
 /// same path token by token: nothing else is sparse on this machine.
 class DecodeSession {
   public:
@@ -35,7 +35,7 @@ class DecodeSession {
     std::int64_t m_position = 0;
     std::vector<std::uint16_t> m_embedded;  ///< bf16
     std::vector<float> m_hidden, m_queryKeyValue, m_attended, m_gateUp, m_inner, m_down, m_logits;
-    std::vector<std::vector<float>> m_keys, m_values;  ///< by block: [position, kv heads * head size]
+    std::vector<std::vector<std::uint16_t>> m_keys, m_values;  ///< by block: [position, kv heads * head size]
     /// Of the current position, [head size / 2]: of blocks that see everything, and of those that slide.
     struct Turns {
         std::vector<float> cos, sin;

@@ -11,6 +11,7 @@
 #include "core/base/system_info.h"
 #include "core/engine/device.h"
 #include "core/engine/one_shot_phase.h"
+#include "core/engine/own_samples.h"
 #include "core/engine/requirements.h"
 #include "core/engine/run_context.h"
 #include "core/engine/run_sink.h"
@@ -65,9 +66,16 @@ std::string tokenise(RunContext& context) {
     const auto& set = context.spec.set;
     const auto window = context.window("eval_window");
     const std::vector<fs::path> files(context.spec.text.begin(), context.spec.text.end());
-    auto corpus = tokenizeCorpus(*context.tokenizer, files, CorpusPart::Learn, leastTokens(context));
-    auto fingerprint = corpus.fingerprint;
-    context.learn = std::move(corpus.ids);
+    // Of a model that writes all of its text itself, no more is read than what it is measured on.
+    const bool learnsFromIt =
+        ownTexts(context.files->config(), context.spec) == 0 || set.real("own_samples") < 1;
+    std::string fingerprint;
+    if (learnsFromIt || !files.empty()) {
+        auto corpus = tokenizeCorpus(*context.tokenizer, files, CorpusPart::Learn,
+                                     learnsFromIt ? leastTokens(context) : 1);
+        fingerprint = corpus.fingerprint;
+        context.learn = std::move(corpus.ids);
+    }
     if (files.empty()) {
         if (set.integer("eval_windows") > 0) {
             auto heldOut = tokenizeCorpus(*context.tokenizer, {}, CorpusPart::HeldOut, window);
@@ -222,6 +230,7 @@ Json execute(RunContext& context) {
         recallLearning(context);
     } else {
         const bool learns = methodNamed(context.spec.method).learns;
+        writeOwnSamples(context);
         // A finish that was cut off goes on under the masks that were learned.
         const auto learned = directory.path() / "learned.npz";
         if (!learns) {
@@ -306,6 +315,7 @@ Json follow(std::unique_ptr<Ranks> ranks, RunControl& control) {
             throw Error(ErrorCode::InvalidInput, "the " + what + " that this process reads is not rank 0's",
                         "rank " + std::to_string(context.ranks->group().rank()),
                         {{"have the same files at the same paths on every machine", what, ""}});
+    useOwnSamples(context, begin.at("own").get<std::vector<std::int32_t>>());
     followLearning(context, begin.at("passes").get<std::int64_t>());
     return nullptr;
 }

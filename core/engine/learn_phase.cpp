@@ -88,7 +88,8 @@ void beginTogether(RunContext& context, std::int64_t passes) {
     context.ranks->say(Word::Begin, context.control);
     context.ranks->share({{"spec", context.spec.toJson()},
                           {"fingerprints", context.directory->fingerprints()},
-                          {"passes", passes}});
+                          {"passes", passes},
+                          {"own", context.own}});
     context.log(std::to_string(context.processes) + " processes learn together: " + std::to_string(passes) +
                 " forward passes a step");
     if (passes < context.processes)

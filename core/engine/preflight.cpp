@@ -138,7 +138,7 @@ Json preflight(const ExperimentSpec& spec, bool measure,
             learnSeconds = seconds * steps.get<double>();
         }
     }
-    const double total = needs.priorSeconds + learnSeconds + needs.evaluateSeconds;
+    const double total = needs.sampleSeconds + needs.priorSeconds + learnSeconds + needs.evaluateSeconds;
 
     const auto& set = spec.set;
     std::string memoryText = spec.dtype;
@@ -170,7 +170,10 @@ Json preflight(const ExperimentSpec& spec, bool measure,
               {"steps", steps},
               {"total", total},
               {"phases",
-               {{"prior", needs.priorSeconds}, {"learn", learnSeconds}, {"evaluate", needs.evaluateSeconds}}},
+               {{"sample", needs.sampleSeconds},
+                {"prior", needs.priorSeconds},
+                {"learn", learnSeconds},
+                {"evaluate", needs.evaluateSeconds}}},
               {"measured", measured},
               {"assumption", timeText}}},
             {"assumptions", {memoryText, diskText, timeText}},

@@ -11,7 +11,8 @@ namespace tessera {
 
 /// What a run would need here, before it is started:
 ///   {"memory":{"needed","free","assumption"}, "disk":{"needed","free","assumption"},
-///    "seconds":{"step","steps","total","phases":{"prior","learn","evaluate"},"measured","assumption"},
+///    "seconds":{"step","steps","total","phases":{"sample","prior","learn","evaluate"},"measured",
+///    "assumption"},
 ///    "assumptions":[...], "levers":[{"for","option","value","text"}]}
 /// Sizes in bytes; `step` and `steps` are null where the method learns nothing. With `measure` one real step
 /// of the model is timed (on made-up tokens: what they are does not matter to time) where the memory

@@ -7,6 +7,8 @@
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
+#include "core/engine/own_samples.h"
+#include "core/model/text_sampler.h"
 #include "core/prune/selection.h"
 #include "core/session/memory_needs.h"
 #include "core/text/corpus.h"
@@ -143,6 +145,14 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         }
         calibration = (spills ? 0 : activations) + masks + 1.5 * block + grams + std::max(observing, solving);
     }
+    double sampling = 0, sampleOperations = 0;
+    if (const auto texts = ownTexts(config, spec); texts > 0) {
+        const auto length = ownTextLength(config, spec);
+        sampling = all * element + samplingBytes(config, textsAtOnce(config, spec), length, element);
+        sampleOperations = 2 * all * static_cast<double>(texts * length);
+        // A line of the file has a text and its ids.
+        needs.diskBytes += static_cast<std::uint64_t>(12 * texts * length);
+    }
     double learning = 0;
     if (learns) {
         const double tokens = static_cast<double>(set.integer("batch") * window("context"));
@@ -172,10 +182,10 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
             static_cast<double>(set.integer("accumulate")) * tokens *
             (2 * (prunable + vocabulary * hidden) * (teacher ? 4 : 3) + (recomputes ? 2 * prunable : 0));
         learnOperations = steps * perStep;
-        needs.diskBytes = static_cast<std::uint64_t>(2 * prunable * std::max(0.01, 12.0 * logits) +
-                                                     22 * prunable / 8 + (spills ? prunable * state : 0.0));
+        needs.diskBytes += static_cast<std::uint64_t>(2 * prunable * std::max(0.01, 12.0 * logits) +
+                                                      22 * prunable / 8 + (spills ? prunable * state : 0.0));
     } else {
-        needs.diskBytes = static_cast<std::uint64_t>(prunable / 4);
+        needs.diskBytes += static_cast<std::uint64_t>(prunable / 4);
     }
     needs.diskBytes += oneShotDiskBytes(config, spec);
     const double evaluateOperations =
@@ -183,15 +193,16 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
     // The text is read, cut into words and numbered; the numbers stay.
     const double text = textBytes(spec);
     needs.bytes = static_cast<std::uint64_t>(
-        kProgramBytes + std::max(15 * text, text + std::max({evaluation, calibration, learning})));
+        kProgramBytes + std::max(15 * text, text + std::max({evaluation, sampling, calibration, learning})));
     // Attention, losses and kernels take about as long again as half of the products.
     if (productRate > 0) {
+        needs.sampleSeconds = sampleOperations / productRate * 1.5;
         needs.priorSeconds = priorOperations / productRate * 1.5;
         needs.learnSeconds = learnOperations / productRate * 1.5;
         needs.evaluateSeconds = evaluateOperations / productRate * 1.5;
     }
     if (learns && spec.minutes) needs.learnSeconds = *spec.minutes * 60;
-    needs.seconds = needs.priorSeconds + needs.learnSeconds + needs.evaluateSeconds;
+    needs.seconds = needs.sampleSeconds + needs.priorSeconds + needs.learnSeconds + needs.evaluateSeconds;
     return needs;
 }
 

@@ -12,7 +12,7 @@ struct Requirements {
     std::uint64_t bytes = 0;      ///< of memory at the peak
     std::uint64_t diskBytes = 0;  ///< two checkpoints, maps, masks
     double seconds = 0;           ///< of a whole run, from operations and a measured rate
-    double priorSeconds = 0, learnSeconds = 0, evaluateSeconds = 0;  ///< its parts
+    double sampleSeconds = 0, priorSeconds = 0, learnSeconds = 0, evaluateSeconds = 0;  ///< its parts
 };
 
 /// From shapes alone; `productRate` is what measureProductRate gives, 0: no time. Of several `processes` that

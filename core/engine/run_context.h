@@ -34,6 +34,7 @@ struct RunContext {
     std::optional<ModelFiles> files;
     std::shared_ptr<const Tokenizer> tokenizer;
     std::vector<std::int32_t> learn;    ///< ids to calibrate and learn on
+    std::vector<std::int32_t> own;      ///< those of them that the model wrote itself
     std::vector<std::int32_t> heldOut;  ///< ids to evaluate on
     std::string heldOutName;            ///< what those are, for the result
     std::optional<Decoder> decoder;     ///< the dense model, where the method needs it whole

@@ -13,10 +13,6 @@ namespace {
 /// Queries are taken in blocks of this many; a block reads the keys up to its own end only.
 constexpr std::int64_t kQueryBlock = 128;
 
-double scaleOf(const AttentionSettings& settings, std::int64_t dim) {
-    return settings.scale != 0 ? settings.scale : 1.0 / std::sqrt(static_cast<double>(dim));
-}
-
 torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right) {
     const WorkSpan span(Work::Products, "attention's product");
     return torch::bmm(left, right);
@@ -106,6 +102,10 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
 
 }  // namespace
 
+double attentionScale(const AttentionSettings& settings, std::int64_t dim) {
+    return settings.scale != 0 ? settings.scale : 1.0 / std::sqrt(static_cast<double>(dim));
+}
+
 torch::Tensor causalAttention(const torch::Tensor& query, const torch::Tensor& key,
                               const torch::Tensor& value, const AttentionSettings& settings) {
     const auto batch = query.size(0), heads = query.size(1), tokens = query.size(2), dim = query.size(3);
@@ -113,7 +113,7 @@ torch::Tensor causalAttention(const torch::Tensor& query, const torch::Tensor& k
     const auto output = CausalAttention::apply(query.reshape({batch * kvHeads, heads / kvHeads, tokens, dim}),
                                                key.reshape({batch * kvHeads, tokens, dim}),
                                                value.reshape({batch * kvHeads, tokens, dim}),
-                                               scaleOf(settings, dim), settings.cap, settings.window);
+                                               attentionScale(settings, dim), settings.cap, settings.window);
     return output.view({batch, heads, tokens, dim});
 }
 
@@ -122,7 +122,7 @@ torch::Tensor maskedAttention(const torch::Tensor& query, const torch::Tensor& k
                               const AttentionSettings& settings) {
     const auto heads = query.size(0), rows = query.size(1), dim = query.size(2);
     const auto kvHeads = key.size(0), tokens = key.size(1);
-    const auto q = query.mul(scaleOf(settings, dim));
+    const auto q = query.mul(attentionScale(settings, dim));
     auto scores = torch::bmm(q.reshape({kvHeads, heads / kvHeads * rows, dim}), key.transpose(1, 2));
     if (settings.cap != 0) scores.div_(settings.cap).tanh_().mul_(settings.cap);
     scores.view({heads, rows, tokens}).add_(mask);

@@ -11,6 +11,9 @@ struct AttentionSettings {
     std::int64_t window = 0;  ///< a token sees itself and window - 1 before it; 0: all before it
 };
 
+/// What scores of heads of `dim` elements are scaled by.
+double attentionScale(const AttentionSettings& settings, std::int64_t dim);
+
 /// Causal scaled dot-product attention, differentiable: query [batch, heads, tokens, headDim], key and value
 /// [batch, kvHeads, tokens, headDim] (kvHeads divides heads) -> [batch, heads, tokens, headDim]. Softmax in
 /// f32. Keys after a block of queries are never touched, nor those before its window, so that about half of

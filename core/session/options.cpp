@@ -170,6 +170,12 @@ std::vector<OptionDescription> makeDescriptions() {
                       "windows of text that one-shot scores and the finish are measured on", kAll));
     d.push_back(
         whole("calibration_context", "1024", "", 16, 1 << 20, "tokens", "tokens a calibration window", kAll));
+    d.push_back(real("own_samples", "0", "", 0, 1,
+                     "share of the learning text that the model writes itself before it learns; 1: no other "
+                     "text is read, but to measure on",
+                     kAll));
+    d.push_back(whole("own_tokens", "131072", "", 16, 1 << 30, "tokens",
+                      "how much the model writes where own_samples asks for it", kAll));
     d.push_back(flag("spill", "false", "",
                      "keep the calibration text's activations in a file of the run instead of in memory",
                      kAll));

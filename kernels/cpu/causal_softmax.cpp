@@ -8,7 +8,6 @@
 #include "kernels/cpu/row_vectors-inl.h"
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "kernels/cpu/causal_softmax.h"
@@ -26,26 +25,6 @@ void overRows(const CausalShape& shape, const Use& use) {
         const auto first = shape.window > 0 ? std::max<std::int64_t>(0, last - shape.window + 1) : 0;
         use(r * shape.keys, first, last - first + 1);
     }
-}
-
-/// Softmax of a row; a score that is not finite makes the whole row NaN, so that the loss shows it. `weights`
-/// [width] is scratch.
-template <typename T>
-void softmaxRow(T* row, float* weights, std::int64_t width) {
-    const FloatTag d;
-    const auto lowest = hn::Set(d, -std::numeric_limits<float>::infinity()), zero = hn::Zero(d);
-    auto most = lowest;
-    overVectors(width, [&](auto at) { most = hn::Max(most, at.orElse(at.load(row), lowest)); });
-    const auto top = hn::MaxOfLanes(d, most), least = hn::Set(d, -87.0f);
-    auto sum = zero;
-    overVectors(width, [&](auto at) {
-        const auto score = at.load(row);
-        const auto weight = hn::MulAdd(score, zero, expOf(hn::Max(hn::Sub(score, top), least)));
-        at.store(weight, weights);
-        sum = hn::Add(sum, at.orElse(weight, zero));
-    });
-    const auto share = hn::Div(hn::Set(d, 1.0f), hn::SumOfLanes(d, sum));
-    overVectors(width, [&](auto at) { at.store(hn::Mul(at.load(weights), share), row); });
 }
 
 template <typename T>

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "hwy/highway.h"
 #include "kernels/cpu/gate_math-inl.h"
@@ -75,6 +76,26 @@ HWY_INLINE void overVectors(std::int64_t width, const Use& use) {
     std::int64_t i = 0;
     for (; i + lanes <= width; i += lanes) use(WholeVector{i});
     if (i < width) use(PartVector{i, width - i});
+}
+
+/// Softmax of a row; a score that is not finite makes the whole row NaN, so that what is made of it shows it.
+/// `weights` [width] is scratch; the row itself where that is f32.
+template <typename T>
+HWY_INLINE void softmaxRow(T* row, float* weights, std::int64_t width) {
+    const FloatTag d;
+    const auto lowest = hn::Set(d, -std::numeric_limits<float>::infinity()), zero = hn::Zero(d);
+    auto most = lowest;
+    overVectors(width, [&](auto at) { most = hn::Max(most, at.orElse(at.load(row), lowest)); });
+    const auto top = hn::MaxOfLanes(d, most), least = hn::Set(d, -87.0f);
+    auto sum = zero;
+    overVectors(width, [&](auto at) {
+        const auto score = at.load(row);
+        const auto weight = hn::MulAdd(score, zero, expOf(hn::Max(hn::Sub(score, top), least)));
+        at.store(weight, weights);
+        sum = hn::Add(sum, at.orElse(weight, zero));
+    });
+    const auto share = hn::Div(hn::Set(d, 1.0f), hn::SumOfLanes(d, sum));
+    overVectors(width, [&](auto at) { at.store(hn::Mul(at.load(weights), share), row); });
 }
 
 }  // namespace HWY_NAMESPACE

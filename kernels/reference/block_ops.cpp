@@ -50,4 +50,22 @@ std::vector<double> softmax(const std::vector<double>& scores, std::int64_t firs
     return y;
 }
 
+std::vector<double> cachedAttention(const std::vector<double>& query, const std::vector<double>& keys,
+                                    const std::vector<double>& values, const CachedShape& shape) {
+    std::vector<double> scores, out(query.size(), 0.0);
+    for (std::int64_t t = 0; t < shape.keys; ++t) {
+        double sum = 0;
+        for (std::int64_t i = 0; i < shape.dim; ++i)
+            sum += query[static_cast<std::size_t>(i)] * keys[static_cast<std::size_t>(t * shape.stride + i)];
+        sum *= shape.scale;
+        scores.push_back(shape.cap != 0 ? shape.cap * std::tanh(sum / shape.cap) : sum);
+    }
+    const auto shares = softmax(scores, 0, shape.keys);
+    for (std::int64_t t = 0; t < shape.keys; ++t)
+        for (std::int64_t i = 0; i < shape.dim; ++i)
+            out[static_cast<std::size_t>(i)] +=
+                shares[static_cast<std::size_t>(t)] * values[static_cast<std::size_t>(t * shape.stride + i)];
+    return out;
+}
+
 }  // namespace tessera::kernels::reference

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/cpu/block_ops.h"
+#include "kernels/cpu/cached_attention.h"
 #include "kernels/cpu/causal_softmax.h"
 
 namespace tessera::kernels::reference {
@@ -16,5 +17,8 @@ std::vector<double> gatedUnit(const std::vector<double>& gateUp, Gating gating);
 std::vector<double> turned(const std::vector<double>& head, const std::vector<double>& angles);
 /// Probabilities of the keys [first, first + count) of a row of scores, 0 elsewhere.
 std::vector<double> softmax(const std::vector<double>& scores, std::int64_t first, std::int64_t count);
+/// One head: query [dim], `keys` keys and values of dim elements, the next `stride` behind -> [dim].
+std::vector<double> cachedAttention(const std::vector<double>& query, const std::vector<double>& keys,
+                                    const std::vector<double>& values, const CachedShape& shape);
 
 }  // namespace tessera::kernels::reference

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/engine/engine.h"
+#include "core/engine/own_samples.h"
 #include "core/formats/model_files.h"
 #include "core/session/model_catalogue.h"
 #include "core/session/run_directory.h"
@@ -235,6 +236,82 @@ class TestRuns : public QObject {
         QVERIFY(masksOf(cut) == masksOf(whole));
         const auto other = fs::path(whole["out"].get<std::string>());
         QVERIFY(readFile(path / "maps/step-3.bin") == readFile(other / "maps/step-3.bin"));
+    }
+
+    /// The model writes what it learns from: kept in the run, the same again after a cut within the writing.
+    void theModelWritesItsText() {
+        const Json own{{"own_samples", 1}, {"own_tokens", 4000}};
+        const auto whole = spec("leap", {{"text", Json::array()}}, own),
+                   cut = spec("leap", {{"text", Json::array()}}, own);
+        run(whole);
+        const auto written = fs::path(whole["out"].get<std::string>()) / "own_samples.jsonl";
+        std::ifstream lines(written);
+        std::string line;
+        int texts = 0;
+        for (; std::getline(lines, line); ++texts) {
+            const auto text = Json::parse(line);
+            QCOMPARE(text["ids"].size(), std::size_t(32));
+            QVERIFY(!text["text"].get<std::string>().empty());
+        }
+        // The last is not cut short: 125 texts of 32 tokens.
+        QCOMPARE(texts, 125);
+        // Once half of it is there.
+        RunControl control;
+        struct Cutter : EventSink {
+            RunControl& control;
+            explicit Cutter(RunControl& control) : control(control) {}
+            void emit(const Event& event) override {
+                if (event.type == "step" && event.json["unit"] == "text" && event.json["step"] == 64)
+                    control.stop.store(true);
+            }
+        } cutter(control);
+        EXPECT_ERROR(Engine::run(ExperimentSpec::fromJson(cut), cutter, control), Cancelled, "resume");
+        const auto half = fs::path(cut["out"].get<std::string>()) / "own_samples.jsonl";
+        const auto kept = readFile(half);
+        QCOMPARE(std::count(kept.begin(), kept.end(), '\n'), 64);
+        resume(cut);
+        QCOMPARE(readFile(half), readFile(written));
+        QVERIFY(masksOf(cut) == masksOf(whole));
+        // Another seed writes other texts, and a one-shot method calibrates on them, too.
+        auto other = spec("wanda", {{"text", Json::array()}, {"seed", 5}}, own);
+        run(other);
+        QVERIFY(readFile(fs::path(other["out"].get<std::string>()) / "own_samples.jsonl") !=
+                readFile(written));
+        // A method that reads no text has none written.
+        auto blind = spec("magnitude", Json::object(), own);
+        run(blind);
+        QVERIFY(!fs::exists(fs::path(blind["out"].get<std::string>()) / "own_samples.jsonl"));
+    }
+    void damagedOwnTextIsRefused() {
+        const auto json = spec("leap", Json::object(), {{"own_samples", 0.5}, {"own_tokens", 512}});
+        stopped(json, 1);
+        const auto file = fs::path(json["out"].get<std::string>()) / "own_samples.jsonl";
+        const auto whole = readFile(file);
+        for (const auto& [from, to] : std::map<std::string, std::string>{{"\"ids\":[", "\"ids\":[-1,"},
+                                                                         {"\"ids\"", "\"idz\""},
+                                                                         {"{", "["},
+                                                                         {"\"ids\":[", "\"ids\":[1e9,"}}) {
+            auto damaged = whole;
+            damaged.replace(damaged.find(from), from.size(), to);
+            writeFileAtomically(file, damaged);
+            EXPECT_ERROR(resume(json), Corrupt, "own_samples.jsonl");
+        }
+        writeFileAtomically(file, whole);
+        resume(json);
+    }
+    /// The share that was asked for, the windows of the text spread over it; all of a text that is too short.
+    void ownTextIsMixedIn() {
+        std::vector<std::int32_t> own(40, -1), read(100);
+        for (int i = 0; i < 100; ++i) read[static_cast<std::size_t>(i)] = i;
+        QCOMPARE(mixedText(own, read, 1, 10), own);
+        auto mixed = mixedText(own, read, 0.5, 10);
+        QCOMPARE(mixed.size(), std::size_t(80));
+        QVERIFY(std::equal(own.begin(), own.end(), mixed.begin()));
+        for (int window = 0; window < 4; ++window)
+            for (int i = 0; i < 10; ++i)
+                QCOMPARE(mixed[static_cast<std::size_t>(40 + 10 * window + i)], 10 * window / 4 * 10 + i);
+        QCOMPARE(mixedText(own, read, 0.1, 10).size(), std::size_t(140));
+        QCOMPARE(mixedText(own, {1, 2, 3}, 0.5, 10), own);
     }
 
     /// Minutes become steps once, written down before the first of them; a resumed run keeps to that.

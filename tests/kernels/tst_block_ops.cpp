@@ -2,6 +2,7 @@
 #include <omp.h>
 
 #include <QtTest>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -224,6 +225,50 @@ class BlockOpsTest : public QObject {
         scores[19] = std::nanf("");
         causalSoftmax(scores.data(), {2, 2, 20, 18, 0});
         for (const float value : scores) QVERIFY(std::isfinite(value));
+    }
+
+    /// One token over what is kept: heads in threes and what is left, one to many keys, f32 and bf16.
+    void cached_data() { eachTarget("dim", {1, 15, 16, 64, 72}); }
+    void cached() {
+        QFETCH(qint64, target);
+        QFETCH(int, size);
+        hwy::SetSupportedTargetsForTest(target);
+        const auto dim = static_cast<std::size_t>(size);
+        for (const auto [heads, keys, cap] : {std::tuple{1, 1, 0.0f}, {3, 7, 0.0f}, {5, 130, 2.0f}}) {
+            const CachedShape shape{heads, keys, size, size + 3, 0.37f, cap};
+            const auto kept = static_cast<std::size_t>(keys) * (dim + 3);
+            const auto query = normal(static_cast<std::size_t>(heads) * dim, 11),
+                       exactKeys = normal(kept, 12, 2.0f), exactValues = normal(kept, 13);
+            const auto check = [&](const auto& k, const auto& v, const Doubles& wantedKeys,
+                                   const Doubles& wantedValues) {
+                Values scores(static_cast<std::size_t>(heads * keys)), out(query.size());
+                cachedAttention(query.data(), k.data(), v.data(), scores.data(), out.data(), shape);
+                for (std::size_t head = 0; head < static_cast<std::size_t>(heads); ++head)
+                    compareRow(out, head * dim,
+                               reference::cachedAttention(part(query, head * dim, dim), wantedKeys,
+                                                          wantedValues, shape),
+                               2e-6, 0.1);
+            };
+            check(exactKeys, exactValues, part(exactKeys, 0, kept), part(exactValues, 0, kept));
+            std::vector<std::uint16_t> halfKeys, halfValues;
+            Doubles wantedKeys, wantedValues;
+            for (std::size_t i = 0; i < kept; ++i) {
+                halfKeys.push_back(
+                    static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(exactKeys[i]) >> 16));
+                halfValues.push_back(
+                    static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(exactValues[i]) >> 16));
+                wantedKeys.push_back(std::bit_cast<float>(std::uint32_t(halfKeys[i]) << 16));
+                wantedValues.push_back(std::bit_cast<float>(std::uint32_t(halfValues[i]) << 16));
+            }
+            check(halfKeys, halfValues, wantedKeys, wantedValues);
+        }
+    }
+    void aKeyThatIsNotFiniteShows() {
+        Values query(16, 1.0f), keys(64, 0.5f), values(64, 1.0f), scores(4), out(16);
+        keys[20] = std::nanf("");
+        cachedAttention(query.data(), keys.data(), values.data(), scores.data(), out.data(),
+                        {1, 4, 16, 16, 1.0f, 0});
+        for (const float value : out) QVERIFY(std::isnan(value));
     }
 
     void theBitsDoNotDependOnTheThreads() {

@@ -254,6 +254,8 @@ QString RunCharts::emptyText() const {
             return tr("No step was taken.");
     }
     const auto phase = m_record->phase();
+    if (phase == QLatin1String("sample"))
+        return tr("First point after the model has written its text, and the prior.");
     if (phase == QLatin1String("learn")) return tr("First point after the first step.");
     if (phase == QLatin1String("prior"))
         return tr("First point after the prior: a pass over the calibration text, block by block.");

@@ -26,6 +26,11 @@ bool learns(const QString& method) {
     return true;
 }
 
+/// Whether the model writes learning text of its own.
+bool writesItsText(const RunRecord& record) {
+    return textAt(record.options(), "own_samples").toDouble() > 0;
+}
+
 }  // namespace
 
 RunProgress::RunProgress(QWidget* parent) : Card(parent) {
@@ -67,10 +72,11 @@ RunProgress::RunProgress(QWidget* parent) : Card(parent) {
     m_beat.start();
 }
 
-void RunProgress::makePhases(bool learns) {
-    if (m_made && learns == m_learns) return;
+void RunProgress::makePhases(bool learns, bool writes) {
+    if (m_made && learns == m_learns && writes == m_writes) return;
     m_made = true;
     m_learns = learns;
+    m_writes = writes;
     for (auto& phase : m_phases)
         for (auto* label : {phase.done, phase.now, phase.later, phase.ended, phase.title, phase.time})
             delete label;
@@ -96,6 +102,7 @@ void RunProgress::makePhases(bool learns) {
         m_phases.push_back(phase);
     };
     add(tr("Load"), {QStringLiteral("load"), QStringLiteral("tokenise")});
+    if (writes) add(tr("Write text"), {QStringLiteral("sample")});
     if (learns) {
         add(tr("Prior"), {QStringLiteral("prior")});
         add(tr("Learn"), {QStringLiteral("learn")});
@@ -165,7 +172,7 @@ void RunProgress::takeResultTimes() {
 
 void RunProgress::refresh() {
     if (!m_record) return;
-    makePhases(learns(m_record->method()));
+    makePhases(learns(m_record->method()), writesItsText(*m_record));
     followPhase();
     if (m_record->state() == RunState::Finished) takeResultTimes();
     refreshPhases();

@@ -36,7 +36,7 @@ class RunProgress : public Card {
         bool timed = true;  ///< its beginning was seen here, or the result says how long it took
     };
 
-    void makePhases(bool learns);
+    void makePhases(bool learns, bool writes);
     void followPhase();
     void takeResultTimes();
     void refreshPhases();
@@ -51,7 +51,7 @@ class RunProgress : public Card {
     QTimer m_beat;
     QElapsedTimer m_sinceTurn;
     int m_at = -1;
-    bool m_learns = true, m_made = false;
+    bool m_learns = true, m_writes = false, m_made = false;
 };
 
 }  // namespace tessera::ui
