@@ -172,6 +172,7 @@ MaskList freshMasks(const ModelConfig& config, const ExperimentSpec& spec, const
         } else {
             masks.push_back(std::make_unique<BernoulliMask>(matrix));
         }
+        if (spec.set.text("moments") == "bf16") masks.back()->narrowMoments();
         if (!spillFolder.empty()) masks.back()->spill(spillFolder);
     }
     if (masks.empty())

@@ -170,7 +170,8 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         // Logits of 512 tokens at a time, and the head once more as the product lays it out.
         const double head = std::min(tokens, 512.0) * (teacher ? 2 : 1) * vocabulary * element +
                             vocabulary * hidden * element;
-        const double state = logits * (12.0 + (accumulates ? 4.0 : 0.0));
+        const double moments = set.text("moments") == "bf16" ? 4.0 : 8.0;
+        const double state = logits * (4.0 + moments + (accumulates ? 4.0 : 0.0));
         const bool spills = set.boolean("spill_state");
         const double gates = (spills ? 0.0 : state) + (spec.method == "patch-tile" ? 1.0 : 0.0);
         // Masked weights of all blocks, or of the one at work.

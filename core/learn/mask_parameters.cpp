@@ -33,6 +33,11 @@ torch::Tensor MaskParameters::newGradient(std::int64_t values) const {
                                  : spilledTensor({values}, torch::kFloat32, m_spillFolder);
 }
 
+void MaskParameters::narrowMoments() {
+    m_moment1 = torch::zeros_like(m_logits, torch::kBFloat16);
+    m_moment2 = torch::zeros_like(m_moment1);
+}
+
 void MaskParameters::spill(const std::filesystem::path& folder) {
     m_spillFolder = folder;
     for (auto* tensor : {&m_logits, &m_moment1, &m_moment2}) {
@@ -58,8 +63,12 @@ void MaskParameters::discardGradient() {
 void MaskParameters::update(double scale, const MaskStep& step) {
     auto* of = gradient().data_ptr<float>();
     const auto part = [&](std::int64_t first, std::int64_t count, const kernels::AdamParameters& adam) {
-        kernels::adamStep(m_logits.data_ptr<float>() + first, of + first, m_moment1.data_ptr<float>() + first,
-                          m_moment2.data_ptr<float>() + first, count, static_cast<float>(scale), adam);
+        onPayload(
+            [&](auto* m1, auto* m2) {
+                kernels::adamStep(m_logits.data_ptr<float>() + first, of + first, m1 + first, m2 + first,
+                                  count, static_cast<float>(scale), adam);
+            },
+            m_moment1, m_moment2);
     };
     part(0, m_gates, step.adam);
     part(m_gates, m_logits.numel() - m_gates, step.patternAdam);
@@ -105,9 +114,12 @@ kernels::GateSums BernoulliMask::backpropagateAndUpdate(const torch::Tensor& wei
                                                         const torch::Tensor& gradMasked,
                                                         const MaskStep& step) {
     return withGradient(m_matrix, weights, gradMasked, [&](const auto* from, const auto* grad) {
-        return kernels::bernoulliBackwardAdam(from, m_logits.data_ptr<float>(), grad,
-                                              m_moment1.data_ptr<float>(), m_moment2.data_ptr<float>(),
-                                              m_gates, step.gate, step.regularisers, step.noise, step.adam);
+        return onPayload(
+            [&](auto* m1, auto* m2) {
+                return kernels::bernoulliBackwardAdam(from, m_logits.data_ptr<float>(), grad, m1, m2, m_gates,
+                                                      step.gate, step.regularisers, step.noise, step.adam);
+            },
+            m_moment1, m_moment2);
     });
 }
 

@@ -68,6 +68,8 @@ class MaskParameters {
     /// Adam on the accumulated gradient times `scale`; clears it.
     void update(double scale, const MaskStep& step);
     void discardGradient();
+    /// Moments in bf16 from now on, as zeros: half of their memory.
+    void narrowMoments();
     /// Logits, moments and what is accumulated live in files under `folder` from now on (spilledTensor).
     void spill(const std::filesystem::path& folder);
     /// Zeros in memory, or on disk where the mask is spilled.

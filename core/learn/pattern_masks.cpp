@@ -58,9 +58,13 @@ kernels::GateSums PatternMask::backpropagate(const torch::Tensor& weights, const
 kernels::GateSums PatternMask::backpropagateAndUpdate(const torch::Tensor& weights,
                                                       const torch::Tensor& gradMasked, const MaskStep& step) {
     return withGradient(m_matrix, weights, gradMasked, [&](const auto* from, const auto* grad) {
-        return kernels::patternBackwardAdam(from, patternPart(m_logits), grad, patternPart(m_moment1),
-                                            patternPart(m_moment2), patternGates(step), step.regularisers,
-                                            step.patternAdam);
+        return onPayload(
+            [&](auto* m1, auto* m2) {
+                return kernels::patternBackwardAdam(from, patternPart(m_logits), grad, m1 + m_gates,
+                                                    m2 + m_gates, patternGates(step), step.regularisers,
+                                                    step.patternAdam);
+            },
+            m_moment1, m_moment2);
     });
 }
 
@@ -149,14 +153,22 @@ kernels::GateSums JointMask::backpropagateAndUpdate(const torch::Tensor& weights
     std::vector<float> slopes(static_cast<std::size_t>(m_patterns.groups)),
         tileGradient(static_cast<std::size_t>(m_gates));
     auto sums = withGradient(m_matrix, weights, gradMasked, [&](const auto* from, const auto* grad) {
-        return kernels::patternBackwardAdam(from, patternPart(m_logits), grad, patternPart(m_moment1),
-                                            patternPart(m_moment2), jointGates(step, gates),
-                                            step.regularisers, step.patternAdam, slopes.data());
+        return onPayload(
+            [&](auto* m1, auto* m2) {
+                return kernels::patternBackwardAdam(from, patternPart(m_logits), grad, m1 + m_gates,
+                                                    m2 + m_gates, jointGates(step, gates), step.regularisers,
+                                                    step.patternAdam, slopes.data());
+            },
+            m_moment1, m_moment2);
     });
     sums.squaredGradient += kernels::tileGradients(slopes.data(), soft.data(), tileGradient.data(),
                                                    m_geometry, m_patterns.group, step.gate);
-    kernels::adamStep(m_logits.data_ptr<float>(), tileGradient.data(), m_moment1.data_ptr<float>(),
-                      m_moment2.data_ptr<float>(), m_gates, 1.0f, step.adam);
+    onPayload(
+        [&](auto* m1, auto* m2) {
+            kernels::adamStep(m_logits.data_ptr<float>(), tileGradient.data(), m1, m2, m_gates, 1.0f,
+                              step.adam);
+        },
+        m_moment1, m_moment2);
     return sums;
 }
 

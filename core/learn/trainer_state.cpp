@@ -31,8 +31,9 @@ void MaskTrainer::save(const std::filesystem::path& folder) const {
         const std::uint64_t count = static_cast<std::uint64_t>(mask->logits().numel());
         file.write(std::as_bytes(std::span(&count, 1)));
         file.write(bytesOf(mask->logits()));
-        file.write(bytesOf(mask->moment1()));
-        file.write(bytesOf(mask->moment2()));
+        // Moments in bf16 are as exact in f32: a checkpoint has one form.
+        file.write(bytesOf(mask->moment1().to(torch::kFloat32)));
+        file.write(bytesOf(mask->moment2().to(torch::kFloat32)));
     }
     file.commit();
 }
@@ -41,8 +42,9 @@ void MaskTrainer::share() {
     const auto numbers = torch::tensor({m_settings.steps, m_completed}, torch::kInt64);
     m_group->broadcast(numbers);
     for (auto& mask : m_masks)
+        // As bytes: Gloo knows no bf16.
         for (auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()})
-            m_group->broadcast(*tensor);
+            m_group->broadcast(tensor->view(torch::kUInt8));
     m_settings.steps = numbers[0].item<std::int64_t>();
     m_completed = numbers[1].item<std::int64_t>();
     if (m_settings.centring) recentre();
@@ -72,8 +74,15 @@ void MaskTrainer::load(const std::filesystem::path& folder) {
         take(&count, sizeof count);
         if (count != static_cast<std::uint64_t>(mask->logits().numel()))
             throw corrupt(mask->matrix().name + " has another size");
-        for (auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()})
-            take(tensor->data_ptr<float>(), count * sizeof(float));
+        for (auto* tensor : {&mask->logits(), &mask->moment1(), &mask->moment2()}) {
+            if (tensor->scalar_type() == torch::kFloat32) {
+                take(tensor->data_ptr<float>(), count * sizeof(float));
+                continue;
+            }
+            auto wide = torch::empty(tensor->sizes(), torch::kFloat32);
+            take(wide.data_ptr<float>(), count * sizeof(float));
+            tensor->copy_(wide);
+        }
     }
     m_completed = static_cast<std::int64_t>(header.completed);
     if (m_settings.centring) recentre();

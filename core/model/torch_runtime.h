@@ -30,11 +30,9 @@ std::uint16_t* bf16Data(const torch::Tensor& tensor);
 
 /// Calls `use` with the payloads of contiguous tensors, all f32 or all bf16, as the kernels take them.
 template <typename Use, typename... Tensor>
-void onPayload(const Use& use, const torch::Tensor& first, const Tensor&... others) {
-    if (first.scalar_type() == torch::kBFloat16)
-        use(bf16Data(first), bf16Data(others)...);
-    else
-        use(first.data_ptr<float>(), others.template data_ptr<float>()...);
+auto onPayload(const Use& use, const torch::Tensor& first, const Tensor&... others) {
+    if (first.scalar_type() == torch::kBFloat16) return use(bf16Data(first), bf16Data(others)...);
+    return use(first.data_ptr<float>(), others.template data_ptr<float>()...);
 }
 
 }  // namespace tessera

@@ -121,6 +121,9 @@ std::vector<OptionDescription> makeDescriptions() {
         flag("activation_checkpointing", "false", "",
              "compute a block's activations again in backward instead of keeping those of all blocks: "
              "less memory, a third more work, the same masks"));
+    d.push_back(choice("moments", "f32", "", {"f32", "bf16"},
+                       "what Adam's moments are kept in; bf16: a third less of what is learned in memory, "
+                       "other masks"));
     d.push_back(
         flag("spill_state", "false", "",
              "keep logits and Adam's moments in files of the run, of which the system holds in memory "

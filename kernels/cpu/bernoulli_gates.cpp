@@ -148,15 +148,15 @@ GateSums backward(const W* weights, const float* logits, const G* gradMasked, fl
     });
 }
 
-template <typename W, typename G>
-GateSums backwardAdam(const W* weights, float* logits, const G* gradMasked, float* moment1, float* moment2,
+template <typename W, typename G, typename M>
+GateSums backwardAdam(const W* weights, float* logits, const G* gradMasked, M* moment1, M* moment2,
                       std::int64_t count, const GateParameters& gate, const GateRegularisers& regularisers,
                       const NoiseKey& key, const AdamParameters& parameters) {
     const BackwardConstants constants(gate, regularisers);
     const AdamConstants adam(parameters);
     return overBlocks(count, [&](std::int64_t first, std::int64_t size, GateSums& sums) {
         LaneSums gates, squares, gradients;
-        const auto chunk = [&](const W* w, float* p, const G* g, float* m1, float* m2, std::int64_t index) {
+        const auto chunk = [&](const W* w, float* p, const G* g, M* m1, M* m2, std::int64_t index) {
             backwardChunk(w, p, g, index, constants, key, gates, squares, gradients,
                           [&](std::int64_t at, FloatVec logit, FloatVec gradient) {
                               adamAt(logit, gradient, adam, p + at, m1 + at, m2 + at);
@@ -167,7 +167,7 @@ GateSums backwardAdam(const W* weights, float* logits, const G* gradMasked, floa
             chunk(weights + i, logits + i, gradMasked + i, moment1 + i, moment2 + i, i / kChunk);
         if (const auto rest = first + size - i; rest > 0) {
             Tail<W, G> tail(weights + i, gradMasked + i, logits + i, rest);
-            float m1[kChunk] = {}, m2[kChunk] = {};
+            M m1[kChunk] = {}, m2[kChunk] = {};
             std::copy(moment1 + i, moment1 + i + rest, m1);
             std::copy(moment2 + i, moment2 + i + rest, m2);
             chunk(tail.weights, tail.logits, tail.gradMasked, m1, m2, i / kChunk);
@@ -181,8 +181,9 @@ GateSums backwardAdam(const W* weights, float* logits, const G* gradMasked, floa
     });
 }
 
-void adam(float* parameters, const float* gradient, float* moment1, float* moment2, std::int64_t count,
-          float scale, const AdamParameters& settings) {
+template <typename M>
+void adam(float* parameters, const float* gradient, M* moment1, M* moment2, std::int64_t count, float scale,
+          const AdamParameters& settings) {
     const FloatTag d;
     const AdamConstants constants(settings);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -196,7 +197,8 @@ void adam(float* parameters, const float* gradient, float* moment1, float* momen
             adamAt(loadFloats(parameters + i), hn::Mul(factor, loadFloats(gradient + i)), constants,
                    parameters + i, moment1 + i, moment2 + i);
         if (i < end) {
-            float p[kCounters] = {}, g[kCounters] = {}, m1[kCounters] = {}, m2[kCounters] = {};
+            float p[kCounters] = {}, g[kCounters] = {};
+            M m1[kCounters] = {}, m2[kCounters] = {};
             const auto rest = end - i;
             std::copy(parameters + i, parameters + end, p);
             std::copy(gradient + i, gradient + end, g);
@@ -232,20 +234,36 @@ GateSums forwardFull(const float* w, const float* p, float* o, std::int64_t n, c
                      const NoiseKey& k) {
     return forward(w, p, o, n, g, k);
 }
-#define TESSERA_BACKWARD(NAME, W, G)                                                                    \
-    GateSums backward##NAME(const W* w, const float* p, const G* d, float* o, std::int64_t n,           \
-                            const GateParameters& g, const GateRegularisers& r, const NoiseKey& k) {    \
-        return backward(w, p, d, o, n, g, r, k);                                                        \
-    }                                                                                                   \
-    GateSums backwardAdam##NAME(const W* w, float* p, const G* d, float* m1, float* m2, std::int64_t n, \
-                                const GateParameters& g, const GateRegularisers& r, const NoiseKey& k,  \
-                                const AdamParameters& a) {                                              \
-        return backwardAdam(w, p, d, m1, m2, n, g, r, k, a);                                            \
+#define TESSERA_BACKWARD(NAME, W, G)                                                                 \
+    GateSums backward##NAME(const W* w, const float* p, const G* d, float* o, std::int64_t n,        \
+                            const GateParameters& g, const GateRegularisers& r, const NoiseKey& k) { \
+        return backward(w, p, d, o, n, g, r, k);                                                     \
+    }
+#define TESSERA_ADAM(NAME, W, G, M)                                                                    \
+    GateSums backwardAdam##NAME(const W* w, float* p, const G* d, M* m1, M* m2, std::int64_t n,        \
+                                const GateParameters& g, const GateRegularisers& r, const NoiseKey& k, \
+                                const AdamParameters& a) {                                             \
+        return backwardAdam(w, p, d, m1, m2, n, g, r, k, a);                                           \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)
 TESSERA_BACKWARD(FullFull, float, float)
+TESSERA_ADAM(HalfFull, H, float, float)
+TESSERA_ADAM(HalfHalf, H, H, float)
+TESSERA_ADAM(FullFull, float, float, float)
+TESSERA_ADAM(HalfFullNarrow, H, float, H)
+TESSERA_ADAM(HalfHalfNarrow, H, H, H)
+TESSERA_ADAM(FullFullNarrow, float, float, H)
 #undef TESSERA_BACKWARD
+#undef TESSERA_ADAM
+void adamFull(float* p, const float* g, float* m1, float* m2, std::int64_t n, float scale,
+              const AdamParameters& a) {
+    adam(p, g, m1, m2, n, scale, a);
+}
+void adamNarrow(float* p, const float* g, H* m1, H* m2, std::int64_t n, float scale,
+                const AdamParameters& a) {
+    adam(p, g, m1, m2, n, scale, a);
+}
 const char* targetName() {
     return hwy::TargetName(HWY_TARGET);
 }
@@ -265,7 +283,11 @@ HWY_EXPORT(backwardFullFull);
 HWY_EXPORT(backwardAdamHalfFull);
 HWY_EXPORT(backwardAdamHalfHalf);
 HWY_EXPORT(backwardAdamFullFull);
-HWY_EXPORT(adam);
+HWY_EXPORT(backwardAdamHalfFullNarrow);
+HWY_EXPORT(backwardAdamHalfHalfNarrow);
+HWY_EXPORT(backwardAdamFullFullNarrow);
+HWY_EXPORT(adamFull);
+HWY_EXPORT(adamNarrow);
 HWY_EXPORT(gates);
 HWY_EXPORT(targetName);
 
@@ -279,24 +301,35 @@ GateSums bernoulliForward(const float* w, const float* p, float* o, std::int64_t
                           const NoiseKey& k) {
     return HWY_DYNAMIC_DISPATCH(forwardFull)(w, p, o, n, g, k);
 }
-#define TESSERA_BACKWARD(NAME, W, G)                                                                       \
-    GateSums bernoulliBackward(const W* w, const float* p, const G* d, float* o, std::int64_t n,           \
-                               const GateParameters& g, const GateRegularisers& r, const NoiseKey& k) {    \
-        return HWY_DYNAMIC_DISPATCH(backward##NAME)(w, p, d, o, n, g, r, k);                               \
-    }                                                                                                      \
-    GateSums bernoulliBackwardAdam(const W* w, float* p, const G* d, float* m1, float* m2, std::int64_t n, \
-                                   const GateParameters& g, const GateRegularisers& r, const NoiseKey& k,  \
-                                   const AdamParameters& a) {                                              \
-        return HWY_DYNAMIC_DISPATCH(backwardAdam##NAME)(w, p, d, m1, m2, n, g, r, k, a);                   \
+#define TESSERA_BACKWARD(NAME, W, G)                                                                    \
+    GateSums bernoulliBackward(const W* w, const float* p, const G* d, float* o, std::int64_t n,        \
+                               const GateParameters& g, const GateRegularisers& r, const NoiseKey& k) { \
+        return HWY_DYNAMIC_DISPATCH(backward##NAME)(w, p, d, o, n, g, r, k);                            \
+    }
+#define TESSERA_ADAM(NAME, W, G, M)                                                                       \
+    GateSums bernoulliBackwardAdam(const W* w, float* p, const G* d, M* m1, M* m2, std::int64_t n,        \
+                                   const GateParameters& g, const GateRegularisers& r, const NoiseKey& k, \
+                                   const AdamParameters& a) {                                             \
+        return HWY_DYNAMIC_DISPATCH(backwardAdam##NAME)(w, p, d, m1, m2, n, g, r, k, a);                  \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)
 TESSERA_BACKWARD(FullFull, float, float)
+TESSERA_ADAM(HalfFull, H, float, float)
+TESSERA_ADAM(HalfHalf, H, H, float)
+TESSERA_ADAM(FullFull, float, float, float)
+TESSERA_ADAM(HalfFullNarrow, H, float, H)
+TESSERA_ADAM(HalfHalfNarrow, H, H, H)
+TESSERA_ADAM(FullFullNarrow, float, float, H)
 #undef TESSERA_BACKWARD
+#undef TESSERA_ADAM
 
 void adamStep(float* p, const float* g, float* m1, float* m2, std::int64_t n, float scale,
               const AdamParameters& a) {
-    HWY_DYNAMIC_DISPATCH(adam)(p, g, m1, m2, n, scale, a);
+    HWY_DYNAMIC_DISPATCH(adamFull)(p, g, m1, m2, n, scale, a);
+}
+void adamStep(float* p, const float* g, H* m1, H* m2, std::int64_t n, float scale, const AdamParameters& a) {
+    HWY_DYNAMIC_DISPATCH(adamNarrow)(p, g, m1, m2, n, scale, a);
 }
 
 void gateValues(const float* logits, float* out, std::int64_t count, const GateParameters& gate,

@@ -22,8 +22,10 @@ constexpr std::int64_t kBlock = 4096;
 /// Parts that threads share out; fixed, so that sums do not depend on how many threads there are.
 constexpr std::int64_t kParts = 256;
 
+/// Moments are f32 or bf16; what moves the parameters is what has not been rounded yet.
+template <typename M>
 HWY_INLINE void adamAt(FloatVec p, FloatVec gradient, const AdamConstants& adam, float* parameters,
-                       float* moment1, float* moment2) {
+                       M* moment1, M* moment2) {
     const FloatTag d;
     const auto m1 =
         hn::MulAdd(hn::Set(d, adam.beta1), loadFloats(moment1), hn::Mul(hn::Set(d, adam.rest1), gradient));

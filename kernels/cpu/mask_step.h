@@ -72,7 +72,8 @@ GateSums bernoulliBackward(const float* weights, const float* logits, const floa
                            const GateRegularisers& regularisers, const NoiseKey& noise);
 
 /// Backward and Adam in one pass: the gradient is never written. Updates `logits`, `moment1`, `moment2`
-/// [count].
+/// [count]; moments are f32, or bf16 at half the memory and traffic: rounded to nearest when they are kept,
+/// while the step that they give is of the exact ones.
 GateSums bernoulliBackwardAdam(const std::uint16_t* weights, float* logits, const float* gradMasked,
                                float* moment1, float* moment2, std::int64_t count, const GateParameters& gate,
                                const GateRegularisers& regularisers, const NoiseKey& noise,
@@ -85,10 +86,24 @@ GateSums bernoulliBackwardAdam(const float* weights, float* logits, const float*
                                float* moment2, std::int64_t count, const GateParameters& gate,
                                const GateRegularisers& regularisers, const NoiseKey& noise,
                                const AdamParameters& adam);
+GateSums bernoulliBackwardAdam(const std::uint16_t* weights, float* logits, const float* gradMasked,
+                               std::uint16_t* moment1, std::uint16_t* moment2, std::int64_t count,
+                               const GateParameters& gate, const GateRegularisers& regularisers,
+                               const NoiseKey& noise, const AdamParameters& adam);
+GateSums bernoulliBackwardAdam(const std::uint16_t* weights, float* logits, const std::uint16_t* gradMasked,
+                               std::uint16_t* moment1, std::uint16_t* moment2, std::int64_t count,
+                               const GateParameters& gate, const GateRegularisers& regularisers,
+                               const NoiseKey& noise, const AdamParameters& adam);
+GateSums bernoulliBackwardAdam(const float* weights, float* logits, const float* gradMasked,
+                               std::uint16_t* moment1, std::uint16_t* moment2, std::int64_t count,
+                               const GateParameters& gate, const GateRegularisers& regularisers,
+                               const NoiseKey& noise, const AdamParameters& adam);
 
 /// Adam on an accumulated gradient times `gradientScale` (clipping). Updates in place.
 void adamStep(float* parameters, const float* gradient, float* moment1, float* moment2, std::int64_t count,
               float gradientScale, const AdamParameters& adam);
+void adamStep(float* parameters, const float* gradient, std::uint16_t* moment1, std::uint16_t* moment2,
+              std::int64_t count, float gradientScale, const AdamParameters& adam);
 
 /// The gates m of elements 0..count-1 themselves, 0 or 1 where they are hard.
 void gateValues(const float* logits, float* gates, std::int64_t count, const GateParameters& gate,
@@ -184,6 +199,18 @@ GateSums patternBackwardAdam(const std::uint16_t* weights, float* logits, const 
 GateSums patternBackwardAdam(const float* weights, float* logits, const float* gradMasked, float* moment1,
                              float* moment2, const PatternGates& gates, const GateRegularisers& regularisers,
                              const AdamParameters& adam, float* tileSlopes = nullptr);
+GateSums patternBackwardAdam(const std::uint16_t* weights, float* logits, const float* gradMasked,
+                             std::uint16_t* moment1, std::uint16_t* moment2, const PatternGates& gates,
+                             const GateRegularisers& regularisers, const AdamParameters& adam,
+                             float* tileSlopes = nullptr);
+GateSums patternBackwardAdam(const std::uint16_t* weights, float* logits, const std::uint16_t* gradMasked,
+                             std::uint16_t* moment1, std::uint16_t* moment2, const PatternGates& gates,
+                             const GateRegularisers& regularisers, const AdamParameters& adam,
+                             float* tileSlopes = nullptr);
+GateSums patternBackwardAdam(const float* weights, float* logits, const float* gradMasked,
+                             std::uint16_t* moment1, std::uint16_t* moment2, const PatternGates& gates,
+                             const GateRegularisers& regularisers, const AdamParameters& adam,
+                             float* tileSlopes = nullptr);
 
 /// Adds to `gradLogits` [tiles] (kappa / tau) g (1 - g) times the sum of `tileSlopes` over the tile's groups,
 /// `tileGates` being the soft gates g of `gate`. Returns the sum of the squares of what it added.

@@ -270,10 +270,10 @@ void backwardChunk(const Shape& shape, const Plane* weights, const Plane* gradMa
 }
 
 /// A chunk's part of [patterns, groups] arrays: in place or, where the chunk is not whole, a copy.
-template <typename Shape>
+template <typename Shape, typename T = float>
 class ChunkOf {
   public:
-    ChunkOf(const Shape& shape, const float* whole, std::int64_t groups, std::int64_t first)
+    ChunkOf(const Shape& shape, const T* whole, std::int64_t groups, std::int64_t first)
         : m_patterns(shape.patterns()),
           m_groups(groups),
           m_first(first),
@@ -286,11 +286,11 @@ class ChunkOf {
             std::copy(whole + p * groups + first, whole + p * groups + groups, m_copy[p]);
         m_at = m_copy[0];
     }
-    const float* data() const { return m_at; }
-    float* data(float* whole) { return m_count == kChunk ? whole + m_first : m_copy[0]; }
+    const T* data() const { return m_at; }
+    T* data(T* whole) { return m_count == kChunk ? whole + m_first : m_copy[0]; }
     std::int64_t stride() const { return m_count == kChunk ? m_groups : kChunk; }
     /// What was written to a copy, to where it belongs.
-    void store(float* whole) const {
+    void store(T* whole) const {
         if (m_count == kChunk) return;
         for (int p = 0; p < m_patterns; ++p)
             std::copy(m_copy[p], m_copy[p] + m_count, whole + p * m_groups + m_first);
@@ -299,8 +299,8 @@ class ChunkOf {
   private:
     int m_patterns;
     std::int64_t m_groups, m_first, m_count;
-    const float* m_at = nullptr;
-    Plane m_copy[Shape::kPatterns] = {};
+    const T* m_at = nullptr;
+    T m_copy[Shape::kPatterns][kChunk] = {};
 };
 
 /// A chunk's weights as planes, zeros behind the last group.
@@ -376,29 +376,29 @@ GateSums backward(const Shape& shape, const W* weights, const float* logits, con
                       });
 }
 
-template <typename Shape, typename W, typename G>
-GateSums backwardAdam(const Shape& shape, const W* weights, float* logits, const G* gradMasked,
-                      float* moment1, float* moment2, const PatternGates& gates,
-                      const GateRegularisers& regularisers, const AdamParameters& parameters,
-                      float* tileSlopes) {
+template <typename Shape, typename W, typename G, typename M>
+GateSums backwardAdam(const Shape& shape, const W* weights, float* logits, const G* gradMasked, M* moment1,
+                      M* moment2, const PatternGates& gates, const GateRegularisers& regularisers,
+                      const AdamParameters& parameters, float* tileSlopes) {
     const AdamConstants adam(parameters);
     const auto groups = gates.geometry.groups;
-    return overChunks(shape, weights, gradMasked, tileSlopes, groups,
-                      [&](std::int64_t g, std::int64_t count, const Plane* w, const Plane* d, float* slopes,
-                          BlockSums& sums) {
-                          ChunkOf<Shape> p(shape, logits, groups, g), first(shape, moment1, groups, g),
-                              second(shape, moment2, groups, g);
-                          float *to = p.data(logits), *m1 = first.data(moment1), *m2 = second.data(moment2);
-                          backwardChunk(shape, w, d, to, p.stride(), g / kChunk, count, gates, regularisers,
-                                        slopes, sums,
-                                        [&](int pattern, std::int64_t at, FloatVec logit, FloatVec gradient) {
-                                            const auto place = pattern * p.stride() + at;
-                                            adamAt(logit, gradient, adam, to + place, m1 + place, m2 + place);
-                                        });
-                          p.store(logits);
-                          first.store(moment1);
-                          second.store(moment2);
-                      });
+    return overChunks(
+        shape, weights, gradMasked, tileSlopes, groups,
+        [&](std::int64_t g, std::int64_t count, const Plane* w, const Plane* d, float* slopes,
+            BlockSums& sums) {
+            ChunkOf<Shape> p(shape, logits, groups, g);
+            ChunkOf<Shape, M> first(shape, moment1, groups, g), second(shape, moment2, groups, g);
+            float* to = p.data(logits);
+            M *m1 = first.data(moment1), *m2 = second.data(moment2);
+            backwardChunk(shape, w, d, to, p.stride(), g / kChunk, count, gates, regularisers, slopes, sums,
+                          [&](int pattern, std::int64_t at, FloatVec logit, FloatVec gradient) {
+                              const auto place = pattern * p.stride() + at;
+                              adamAt(logit, gradient, adam, to + place, m1 + place, m2 + place);
+                          });
+            p.store(logits);
+            first.store(moment1);
+            second.store(moment2);
+        });
 }
 
 /// Calls `with(shape)` with what fits the geometry.
@@ -421,18 +421,26 @@ GateSums patternForwardFull(const float* w, const float* p, float* o, const Patt
                                    const GateRegularisers& r, float* t) {                                   \
         return withShape(g.geometry,                                                                        \
                          [&](const auto& shape) { return backward(shape, w, p, d, o, g, r, t); });          \
-    }                                                                                                       \
-    GateSums patternBackwardAdam##NAME(const W* w, float* p, const G* d, float* m1, float* m2,              \
-                                       const PatternGates& g, const GateRegularisers& r,                    \
-                                       const AdamParameters& a, float* t) {                                 \
-        return withShape(g.geometry, [&](const auto& shape) {                                               \
-            return backwardAdam(shape, w, p, d, m1, m2, g, r, a, t);                                        \
-        });                                                                                                 \
+    }
+#define TESSERA_ADAM(NAME, W, G, M)                                                      \
+    GateSums patternBackwardAdam##NAME(const W* w, float* p, const G* d, M* m1, M* m2,   \
+                                       const PatternGates& g, const GateRegularisers& r, \
+                                       const AdamParameters& a, float* t) {              \
+        return withShape(g.geometry, [&](const auto& shape) {                            \
+            return backwardAdam(shape, w, p, d, m1, m2, g, r, a, t);                     \
+        });                                                                              \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)
 TESSERA_BACKWARD(FullFull, float, float)
+TESSERA_ADAM(HalfFull, H, float, float)
+TESSERA_ADAM(HalfHalf, H, H, float)
+TESSERA_ADAM(FullFull, float, float, float)
+TESSERA_ADAM(HalfFullNarrow, H, float, H)
+TESSERA_ADAM(HalfHalfNarrow, H, H, H)
+TESSERA_ADAM(FullFullNarrow, float, float, H)
 #undef TESSERA_BACKWARD
+#undef TESSERA_ADAM
 
 }  // namespace HWY_NAMESPACE
 }  // namespace tessera::kernels
@@ -449,6 +457,9 @@ HWY_EXPORT(patternBackwardFullFull);
 HWY_EXPORT(patternBackwardAdamHalfFull);
 HWY_EXPORT(patternBackwardAdamHalfHalf);
 HWY_EXPORT(patternBackwardAdamFullFull);
+HWY_EXPORT(patternBackwardAdamHalfFullNarrow);
+HWY_EXPORT(patternBackwardAdamHalfHalfNarrow);
+HWY_EXPORT(patternBackwardAdamFullFullNarrow);
 
 using H = std::uint16_t;
 
@@ -458,20 +469,27 @@ GateSums patternForward(const H* weights, const float* logits, H* out, const Pat
 GateSums patternForward(const float* weights, const float* logits, float* out, const PatternGates& gates) {
     return HWY_DYNAMIC_DISPATCH(patternForwardFull)(weights, logits, out, gates);
 }
-#define TESSERA_BACKWARD(NAME, W, G)                                                                        \
-    GateSums patternBackward(const W* w, const float* p, const G* d, float* o, const PatternGates& g,       \
-                             const GateRegularisers& r, float* t) {                                         \
-        return HWY_DYNAMIC_DISPATCH(patternBackward##NAME)(w, p, d, o, g, r, t);                            \
-    }                                                                                                       \
-    GateSums patternBackwardAdam(const W* w, float* p, const G* d, float* m1, float* m2,                    \
-                                 const PatternGates& g, const GateRegularisers& r, const AdamParameters& a, \
-                                 float* t) {                                                                \
-        return HWY_DYNAMIC_DISPATCH(patternBackwardAdam##NAME)(w, p, d, m1, m2, g, r, a, t);                \
+#define TESSERA_BACKWARD(NAME, W, G)                                                                  \
+    GateSums patternBackward(const W* w, const float* p, const G* d, float* o, const PatternGates& g, \
+                             const GateRegularisers& r, float* t) {                                   \
+        return HWY_DYNAMIC_DISPATCH(patternBackward##NAME)(w, p, d, o, g, r, t);                      \
+    }
+#define TESSERA_ADAM(NAME, W, G, M)                                                                     \
+    GateSums patternBackwardAdam(const W* w, float* p, const G* d, M* m1, M* m2, const PatternGates& g, \
+                                 const GateRegularisers& r, const AdamParameters& a, float* t) {        \
+        return HWY_DYNAMIC_DISPATCH(patternBackwardAdam##NAME)(w, p, d, m1, m2, g, r, a, t);            \
     }
 TESSERA_BACKWARD(HalfFull, H, float)
 TESSERA_BACKWARD(HalfHalf, H, H)
 TESSERA_BACKWARD(FullFull, float, float)
+TESSERA_ADAM(HalfFull, H, float, float)
+TESSERA_ADAM(HalfHalf, H, H, float)
+TESSERA_ADAM(FullFull, float, float, float)
+TESSERA_ADAM(HalfFullNarrow, H, float, H)
+TESSERA_ADAM(HalfHalfNarrow, H, H, H)
+TESSERA_ADAM(FullFullNarrow, float, float, H)
 #undef TESSERA_BACKWARD
+#undef TESSERA_ADAM
 
 double tileGradients(const float* tileSlopes, const float* tileGates, float* gradLogits,
                      const TileGeometry& geometry, int group, const GateParameters& gate) {

@@ -147,8 +147,8 @@ class RanksTest : public QObject {
         QTest::addColumn<QStringList>("sets");
         QTest::newRow("LEAP, 2") << "leap" << 2 << QStringList{};
         QTest::newRow("LEAP, 4") << "leap" << 4 << QStringList{};
-        QTest::newRow("LEAP, 2, on text of the model's own")
-            << "leap" << 2 << QStringList{"own_samples=0.5", "own_tokens=512"};
+        QTest::newRow("LEAP, 2, on text of the model's own, with narrow moments")
+            << "leap" << 2 << QStringList{"own_samples=0.5", "own_tokens=512", "moments=bf16"};
         QTest::newRow("LEAP, 2, clipped and recomputed")
             << "leap" << 2 << QStringList{"clip=1e-4", "activation_checkpointing=true"};
         QTest::newRow("PATCH-Tile, 2") << "patch-tile" << 2 << QStringList{};

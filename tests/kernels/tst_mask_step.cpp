@@ -1,6 +1,7 @@
 #include <omp.h>
 
 #include <QTest>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -127,6 +128,49 @@ class TestMaskStep : public QObject {
                     1e-3 * (m / (1 - std::pow(0.9f, 3)) / (std::sqrt(v / (1 - std::pow(0.95f, 3))) + 1e-12) +
                             0.01 * in.logits[i]);
                 QVERIFY(std::abs(p1[i] - expected) < 2e-6 * std::abs(expected) + 2e-8);
+            }
+        });
+    }
+
+    /// Moments in bf16: the step is of exact moments, only what is kept of them is rounded, to nearest even.
+    void narrowMomentsAreRoundedOnes() {
+        const std::int64_t count = 4999;
+        const Inputs in(count);
+        const auto half = [](const std::vector<float>& wide) {
+            std::vector<std::uint16_t> narrow;
+            for (const float value : wide) {
+                const auto bits = std::bit_cast<std::uint32_t>(value);
+                narrow.push_back(static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16));
+            }
+            return narrow;
+        };
+        const auto full = [](const std::vector<std::uint16_t>& narrow) {
+            std::vector<float> wide;
+            for (const auto bits : narrow) wide.push_back(std::bit_cast<float>(std::uint32_t(bits) << 16));
+            return wide;
+        };
+        onEveryTarget([&] {
+            AdamParameters adam;
+            adam.weightDecay = 0.01f;
+            std::vector<float> gradient(in.logits.size(), 0.0f);
+            bernoulliBackward(in.weights.data(), in.logits.data(), in.gradHalf.data(), gradient.data(), count,
+                              kGate, kRegularisers, kNoise);
+            auto wide = in.logits, fused = in.logits, apart = in.logits;
+            std::vector<std::uint16_t> a1(wide.size()), b1(wide.size()), a2 = a1, b2 = b1;
+            for (adam.step = 1; adam.step < 4; ++adam.step) {
+                // f32 moments that begin each step as the narrow ones do.
+                auto m = full(a2), v = full(b2);
+                adamStep(wide.data(), gradient.data(), m.data(), v.data(), count, 1.0f, adam);
+                adamStep(apart.data(), gradient.data(), a2.data(), b2.data(), count, 1.0f, adam);
+                QCOMPARE(apart, wide);
+                QCOMPARE(a2, half(m));
+                QCOMPARE(b2, half(v));
+                if (adam.step > 1) continue;
+                bernoulliBackwardAdam(in.weights.data(), fused.data(), in.gradHalf.data(), a1.data(),
+                                      b1.data(), count, kGate, kRegularisers, kNoise, adam);
+                QCOMPARE(fused, apart);
+                QCOMPARE(a1, a2);
+                QCOMPARE(b1, b2);
             }
         });
     }

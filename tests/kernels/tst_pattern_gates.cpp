@@ -267,6 +267,16 @@ class TestPatternGates : public QObject {
             QCOMPARE(p1, p2);
             QCOMPARE(a1, a2);
             QCOMPARE(b1, b2);
+            // The same with moments in bf16.
+            auto p3 = twin.logits, p4 = twin.logits;
+            std::vector<std::uint16_t> a3(p3.size(), 0x3a83), b3(p3.size(), 0x3586), a4 = a3, b4 = b3;
+            patternBackwardAdam(in.weights.data(), p3.data(), in.gradHalf.data(), a3.data(), b3.data(), gates,
+                                kRegularisers, adam);
+            adamStep(p4.data(), gradient.data(), a4.data(), b4.data(), gates.geometry.logits(), 1.0f, adam);
+            QCOMPARE(p3, p4);
+            QVERIFY(p3 != p1);
+            QCOMPARE(a3, a4);
+            QCOMPARE(b3, b4);
         });
     }
 

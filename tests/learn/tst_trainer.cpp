@@ -194,10 +194,28 @@ class TrainerTest : public QObject {
     }
 
     /// Kill and go on at any step: the same bits as without.
-    void goingOnIsTheSameRun_data() { methods(); }
+    void goingOnIsTheSameRun_data() {
+        QTest::addColumn<Kind>("kind");
+        QTest::addColumn<bool>("half");
+        QTest::addColumn<bool>("narrow");
+        for (const auto& [name, kind] :
+             {std::pair{"LEAP", Leap}, {"PATCH-Tile", Tile}, {"PATCH-Joint", Joint}, {"MaskLLM", Patterns}})
+            for (const bool half : {false, true})
+                for (const bool narrow : {false, true})
+                    QTest::addRow("%s, %s, moments in %s", name, half ? "bf16" : "f32",
+                                  narrow ? "bf16" : "f32")
+                        << kind << half << narrow;
+    }
     void goingOnIsTheSameRun() {
         QFETCH(Kind, kind);
         QFETCH(bool, half);
+        QFETCH(bool, narrow);
+        const auto masks = [&](Kind of) {
+            auto list = this->masks(of);
+            for (auto& mask : list)
+                if (narrow) mask->narrowMoments();
+            return list;
+        };
         const auto model = decoder(half ? torch::kBFloat16 : torch::kFloat32);
         const auto folder = m_scratch / QTest::currentDataTag();
         std::filesystem::create_directory(folder);

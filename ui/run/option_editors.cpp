@@ -32,7 +32,7 @@ const std::vector<GroupNames>& groupNames() {
           "spill_state"}},
         {"Optimiser",
          {"lr", "lr_schedule", "lr_end", "warmup_steps", "beta1", "beta2", "eps", "weight_decay", "clip",
-          "pattern_lr"}},
+          "moments", "pattern_lr"}},
         {"Gates and temperature",
          {"kappa_start", "kappa_end", "tau_start", "tau_end", "pattern_kappa_start", "pattern_kappa_end",
           "pattern_tau_start", "pattern_tau_end", "temperature_schedule", "straight_through", "centring"}},
