@@ -9,19 +9,12 @@ set -euo pipefail
 packaging="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 root="$(dirname -- "$packaging")"
 cli="${TESSERA_CLI:-$root/build/release/bin/tessera-cli}"
-peers="${TESSERA_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/tessera/peers}"
 (($# <= 1)) || { echo "usage: packaging/bench-step.sh [OUT.json]" >&2; exit 2; }
 [[ -n "${TESSERA_CLI:-}" ]] || "$packaging/build.sh"
 
-mkdir -p -- "$peers"
-python="${TESSERA_PYTHON:-$peers/torch/bin/python3}"
-if ! "$python" -c 'import torch, transformers, gguf' 2>/dev/null; then
-    python3 -m venv "$peers/torch"
-    "$peers/torch/bin/pip" install --quiet torch 'transformers==4.57.*' gguf >&2
-    python="$peers/torch/bin/python3"
-fi
+python="$("$packaging/peers-python.sh" torch "torch, transformers, gguf" torch 'transformers==4.57.*' gguf)"
 model="$("$cli" models fetch smollm2-135m --json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["path"])')"
-work="$(mktemp -d -- "$peers/step-XXXXXX")"
+work="$(mktemp -d)"
 trap 'rm -rf -- "$work"' EXIT
 "$python" "$packaging/bench_step.py" --cli "$cli" --model "$model" --work "$work" --threads "${THREADS:-$(nproc)}" \
     --rounds "${ROUNDS:-2}" --steps "${STEPS:-3}" --dtypes ${DTYPES:-bf16 f32} ${TEXT:+--text "$TEXT"} ${1:+--out "$1"}

@@ -1,12 +1,27 @@
 """One cell of quality.sh as the small JSON that is committed: quality_cell.py CELL LEARNING_TEXT RUN FILE."""
 import json
 import os
+import re
 import sys
 
 
 def bits(correct):
     """Which items are right, as hexadecimal digits: enough to compare two cells item by item."""
     return f"{int(''.join(map(str, correct)), 2):0{(len(correct) + 3) // 4}x}"
+
+
+def allocation(matrices):
+    """The share of weights kept: by projection over all blocks, and by block over all projections."""
+    kept, all_of = {}, {}
+    for matrix in matrices:
+        name, weights = matrix["name"].removesuffix(".weight"), matrix["rows"] * matrix["cols"]
+        block = re.search(r"\.(\d+)\.", name).group(1)
+        for key in (name.rsplit(".", 1)[1], block):
+            kept[key] = kept.get(key, 0) + round(weights * (1 - matrix["sparsity"]))
+            all_of[key] = all_of.get(key, 0) + weights
+    shares = {key: round(kept[key] / all_of[key], 5) for key in kept}
+    return {"projections": {key: share for key, share in shares.items() if not key.isdigit()},
+            "blocks": [shares[key] for key in sorted((k for k in shares if k.isdigit()), key=int)]}
 
 
 cell, kind, run, file = sys.argv[1:]
@@ -24,6 +39,7 @@ if os.path.isdir(run):
     for key in ("method", "sparsity", "seconds", "steps", "tokens_trained", "tokens_per_second", "step_shares",
                 "peak_bytes", "machine", "version"):
         result[key] = made.get(key)
+    result["allocation"] = allocation(made["matrices"])
     result["options"] = json.load(open(os.path.join(run, "spec.json"))).get("set")
     plan = os.path.join(run, "plan.json")
     if os.path.exists(plan):

@@ -12,6 +12,8 @@ if not any(folder.glob("*.json")):
     sys.exit(f"quality_table.py: there are no cells in {folder}")
 
 METHODS = ["dense", "magnitude", "wanda", "sparsegpt", "thanos", "admm", "leap", "maskllm", "patch", "joint"]
+FREE = ["leap", "patch", "joint"]
+ONE_SHOT = ["magnitude", "wanda", "sparsegpt", "thanos", "admm"]
 TITLES = {"wanda": "Wanda", "sparsegpt": "SparseGPT", "thanos": "Thanos", "admm": "ADMM", "leap": "LEAP",
           "patch": "PATCH-Tile", "joint": "PATCH-Joint", "maskllm": "MaskLLM", "magnitude": "magnitude", "dense": "dense"}
 TEXTS = {"train_subset": "WikiText-2 train text", "default": "the default text"}
@@ -50,8 +52,13 @@ def parts(name):
 def title(name):
     method, finish, rest = parts(name)
     text = TITLES.get(method, method) + (" + OPTIMA" if finish else "")
+    written = {"own": "on text of its own", "mix": "on as much text of its own"}
     if method == "leap":
-        text += f", {rest[1]} min" + (f", {rest[2]}" if len(rest) > 2 else "")
+        text += f", {rest[1]} min"
+        if len(rest) > 2:
+            text += ", " + ", ".join(written.get(lever, lever) for lever in rest[2].split("+"))
+    elif method in ONE_SHOT and len(rest) > 1:
+        text += ", " + written[rest[1]]
     if method == "joint":
         text += f", tile {rest[1]}"
     if method == "patch":
@@ -93,7 +100,8 @@ def rows(cells):
         for name in ([] if dense is None else ["dense"]) + sorted(names, key=order):
             cell = cells[name]
             value = cell["perplexity"]["value"]
-            line = [title(name), f"{value:.2f}" if value < 100 else f"{value:.0f}",
+            short = parts(name)[0] in ONE_SHOT[1:] and "calibration_windows" not in (cell.get("options") or {})
+            line = [title(name) + (" *" if short else ""), f"{value:.2f}" if value < 100 else f"{value:.0f}",
                     f"{value / dense['perplexity']['value']:.3f}" if dense else ""]
             if tasks:
                 accuracy = mean_accuracy(cell)
@@ -112,6 +120,24 @@ def rows(cells):
         yield "\n"
 
 
+def allocations(cells):
+    """What each kind of matrix keeps of its weights, where a mask was free to choose."""
+    learned = {n: c["allocation"] for n, c in cells.items() if "allocation" in c and parts(n)[0] in FREE}
+    if not learned:
+        return
+    names = [kind + "_proj" for kind in ("q", "k", "v", "o", "gate", "up", "down")]
+    yield "### What is kept of each kind of matrix, and in the sparsest and the densest block\n"
+    head = [""] + [name.removesuffix("_proj") for name in names] + ["sparsest block", "densest block"]
+    yield "| " + " | ".join(head) + " |\n|" + "---|" * len(head) + "\n"
+    for name in sorted(learned, key=lambda n: (budget(n), order(n))):
+        shares, blocks = learned[name]["projections"], learned[name]["blocks"]
+        line = [f"{budget(name)} %, {title(name)}"] + [f"{100 * shares[key]:.1f} %" for key in names]
+        for extreme in (min, max):
+            line.append(f"{100 * extreme(blocks):.1f} % ({blocks.index(extreme(blocks))})")
+        yield "| " + " | ".join(line) + " |\n"
+    yield "\n"
+
+
 def main():
     texts = {}
     for file in sorted(folder.glob("*.json")):
@@ -123,14 +149,17 @@ def main():
              "`packaging/quality.sh` makes a cell, `packaging/quality_table.py` this page from `docs/measured`. "
              "Settings were chosen on WikiText-2's validation text. Minutes are those of the run, all phases; \"by "
              "steps\" where it shared its machine or was held up: then it took the steps that so many minutes hold on "
-             "two cores of an AMD EPYC (Zen 4) left alone, at the pace of the slowest such machine seen. What is not "
-             "listed was not measured.\n\n"]
+             "two cores of an AMD EPYC (Zen 4) left alone, at the pace of the slowest such machine seen. One-shot "
+             "methods calibrate on 128 x 2048 tokens, those with an asterisk on 32 x 1024. Accuracy is the mean over "
+             "PIQA, ARC-Easy, WinoGrande and OpenBookQA (5981 items); its differences are of the same items, in "
+             "pairs. What is not listed was not measured.\n\n"]
     dense = next((c["dense"] for c in texts.values() if "dense" in c), None)
     for kind, cells in sorted(texts.items(), key=lambda item: item[0] != "train_subset"):
         if dense is not None:
             cells.setdefault("dense", dense)
         lines.append(f"## Learned and calibrated on {TEXTS.get(kind, kind)}\n\n")
         lines.extend(rows(cells))
+        lines.extend(allocations(cells))
     text = re.sub(r"\n{3,}", "\n\n", "".join(lines)).rstrip() + "\n"
     part = out.with_suffix(".part")
     part.write_text(text)

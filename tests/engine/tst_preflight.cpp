@@ -95,6 +95,44 @@ class PreflightTest : public QObject {
         }
     }
 
+    /// Two moments of a weight in two bytes each instead of four.
+    void narrowMomentsTakeLess() {
+        const Json plain{{"method", "leap"}, {"sparsity", 0.5}, {"steps", 50}};
+        double weights = 0;
+        for (const auto& matrix : prunableMatrices(ModelFiles::open(resolveModel("starter").path).config()))
+            weights += static_cast<double>(matrix.elements());
+        auto narrow = plain;
+        narrow["set"] = {{"moments", "bf16"}};
+        const auto of = [](const Json& found, const char* what) {
+            return found.at(what).at("needed").get<double>();
+        };
+        const auto wide = ask(plain), half = ask(narrow);
+        QVERIFY(std::abs(of(wide, "memory") - of(half, "memory") - 4 * weights) < 0.01 * weights);
+        QCOMPARE(of(wide, "disk"), of(half, "disk"));
+    }
+
+    /// A model that writes its text is whole in memory for it, and takes its time.
+    void ownTextTakesItsShare() {
+        const Json plain{{"method", "wanda"}, {"sparsity", 0.5}};
+        auto own = plain, blind = plain;
+        own["set"] = {{"own_samples", 1}};
+        blind["method"] = "magnitude";
+        const auto seconds = [](const Json& found) {
+            return found.at("seconds").at("phases").at("sample").get<double>();
+        };
+        const auto read = ask(plain), written = ask(own);
+        QCOMPARE(seconds(read), 0.0);
+        QVERIFY(seconds(written) > 0);
+        QVERIFY(written.at("seconds").at("total").get<double>() >= seconds(written));
+        QCOMPARE(written.at("disk").at("needed").get<double>() - read.at("disk").at("needed").get<double>(),
+                 12.0 * 131072);
+        own["set"]["own_tokens"] = 2 * 131072;
+        const auto twice = seconds(ask(own)) / seconds(written);
+        QVERIFY2(twice > 1 && twice < 4, qPrintable(QString::number(twice)));
+        blind["set"] = {{"own_samples", 1}};
+        QCOMPARE(seconds(ask(blind)), 0.0);
+    }
+
     void measuresAStepOfEachMethod() {
         for (const auto& method : methodDescriptions()) {
             if (!method.learns) continue;
