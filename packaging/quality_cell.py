@@ -11,17 +11,14 @@ def bits(correct):
 
 
 def allocation(matrices):
-    """The share of weights kept: by projection over all blocks, and by block over all projections."""
-    kept, all_of = {}, {}
+    """Of each projection its weights in a block, and the share kept in every block."""
+    weights, kept = {}, {}
     for matrix in matrices:
-        name, weights = matrix["name"].removesuffix(".weight"), matrix["rows"] * matrix["cols"]
-        block = re.search(r"\.(\d+)\.", name).group(1)
-        for key in (name.rsplit(".", 1)[1], block):
-            kept[key] = kept.get(key, 0) + round(weights * (1 - matrix["sparsity"]))
-            all_of[key] = all_of.get(key, 0) + weights
-    shares = {key: round(kept[key] / all_of[key], 5) for key in kept}
-    return {"projections": {key: share for key, share in shares.items() if not key.isdigit()},
-            "blocks": [shares[key] for key in sorted((k for k in shares if k.isdigit()), key=int)]}
+        name = matrix["name"].removesuffix(".weight")
+        block, projection = int(re.search(r"\.(\d+)\.", name).group(1)), name.rsplit(".", 1)[1]
+        weights[projection] = matrix["rows"] * matrix["cols"]
+        kept.setdefault(projection, {})[block] = round(1 - matrix["sparsity"], 4)
+    return {"weights": weights, "kept": {name: [of[b] for b in sorted(of)] for name, of in kept.items()}}
 
 
 cell, kind, run, file = sys.argv[1:]

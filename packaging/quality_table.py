@@ -12,6 +12,7 @@ if not any(folder.glob("*.json")):
     sys.exit(f"quality_table.py: there are no cells in {folder}")
 
 METHODS = ["dense", "magnitude", "wanda", "sparsegpt", "thanos", "admm", "leap", "maskllm", "patch", "joint"]
+PROJECTIONS = [kind + "_proj" for kind in ("q", "k", "v", "o", "gate", "up", "down")]
 FREE = ["leap", "patch", "joint"]
 ONE_SHOT = ["magnitude", "wanda", "sparsegpt", "thanos", "admm"]
 TITLES = {"wanda": "Wanda", "sparsegpt": "SparseGPT", "thanos": "Thanos", "admm": "ADMM", "leap": "LEAP",
@@ -120,22 +121,56 @@ def rows(cells):
         yield "\n"
 
 
-def allocations(cells):
-    """What each kind of matrix keeps of its weights, where a mask was free to choose."""
+def allocations(cells, figure):
+    """What each kind of matrix keeps of its weights, where a mask was free to choose; by block in `figure`."""
     learned = {n: c["allocation"] for n, c in cells.items() if "allocation" in c and parts(n)[0] in FREE}
     if not learned:
         return
-    names = [kind + "_proj" for kind in ("q", "k", "v", "o", "gate", "up", "down")]
+    names = sorted(learned, key=lambda n: (budget(n), order(n)))
     yield "### What is kept of each kind of matrix, and in the sparsest and the densest block\n"
-    head = [""] + [name.removesuffix("_proj") for name in names] + ["sparsest block", "densest block"]
+    head = [""] + [name.removesuffix("_proj") for name in PROJECTIONS] + ["sparsest block", "densest block"]
     yield "| " + " | ".join(head) + " |\n|" + "---|" * len(head) + "\n"
-    for name in sorted(learned, key=lambda n: (budget(n), order(n))):
-        shares, blocks = learned[name]["projections"], learned[name]["blocks"]
-        line = [f"{budget(name)} %, {title(name)}"] + [f"{100 * shares[key]:.1f} %" for key in names]
+    for name in names:
+        weights, kept = learned[name]["weights"], learned[name]["kept"]
+        blocks = [sum(weights[p] * kept[p][b] for p in PROJECTIONS) / sum(weights[p] for p in PROJECTIONS)
+                  for b in range(len(kept["q_proj"]))]
+        line = [f"{budget(name)} %, {title(name)}"]
+        line += [f"{100 * sum(kept[p]) / len(kept[p]):.1f} %" for p in PROJECTIONS]
         for extreme in (min, max):
             line.append(f"{100 * extreme(blocks):.1f} % ({blocks.index(extreme(blocks))})")
         yield "| " + " | ".join(line) + " |\n"
-    yield "\n"
+    write(figure, drawn(names, learned))
+    yield f"\n![Shares kept, by block and kind of matrix](pictures/{figure.name})\n\n"
+
+
+def drawn(names, learned):
+    """A grid a cell: a row for each kind of matrix, a column a block, blue where more is kept than in the mean, red
+    where less; the deepest colour is 10 points away."""
+    size, left, top = 12, 40, 24
+    blocks = max(len(learned[n]["kept"]["q_proj"]) for n in names)
+    height = top + len(PROJECTIONS) * size + 16
+    yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + blocks * size + 8}" height="{height * len(names) + 16}" '
+           'font-family="sans-serif" font-size="10"><rect width="100%" height="100%" fill="#fff"/>\n')
+    for number, name in enumerate(names):
+        y0, mean = number * height, 1 - float(budget(name)) / 100
+        yield f'<text x="{left}" y="{y0 + 15}" fill="#222">{budget(name)} %, {title(name)}</text>\n'
+        for row, projection in enumerate(PROJECTIONS):
+            y = y0 + top + row * size
+            yield f'<text x="{left - 4}" y="{y + 9}" text-anchor="end" fill="#555">{projection.removesuffix("_proj")}</text>\n'
+            for block, share in enumerate(learned[name]["kept"][projection]):
+                away = max(-1.0, min(1.0, (share - mean) / 0.1))
+                other = round(255 * (1 - abs(away)))
+                colour = f"#{other:02x}{other:02x}ff" if away >= 0 else f"#ff{other:02x}{other:02x}"
+                yield (f'<rect x="{left + block * size}" y="{y}" width="{size - 1}" height="{size - 1}" fill="{colour}">'
+                       f"<title>block {block}, {projection}: {100 * share:.1f} %</title></rect>\n")
+    yield (f'<text x="{left}" y="{height * len(names) + 4}" fill="#555">white: the mean, blue: more kept, red: less '
+           "(deepest: 10 points)</text>\n</svg>\n")
+
+
+def write(file, pieces):
+    part = file.with_suffix(".part")
+    part.write_text("".join(pieces))
+    part.replace(file)
 
 
 def main():
@@ -159,11 +194,8 @@ def main():
             cells.setdefault("dense", dense)
         lines.append(f"## Learned and calibrated on {TEXTS.get(kind, kind)}\n\n")
         lines.extend(rows(cells))
-        lines.extend(allocations(cells))
-    text = re.sub(r"\n{3,}", "\n\n", "".join(lines)).rstrip() + "\n"
-    part = out.with_suffix(".part")
-    part.write_text(text)
-    part.replace(out)
+        lines.extend(allocations(cells, out.parent / "pictures" / f"allocation-{kind}.svg"))
+    write(out, re.sub(r"\n{3,}", "\n\n", "".join(lines)).rstrip() + "\n")
 
 
 if __name__ == "__main__":
