@@ -18,6 +18,9 @@ namespace {
 /// Counters of the openings are apart from those of the tokens behind them.
 constexpr std::uint64_t kOpenings = 0x6F70656E696E6773ull;
 
+/// Tokens of each text between two words of how far they are.
+constexpr std::int64_t kSaidEvery = 32;
+
 fs::path samplesPath(const RunContext& context) {
     return context.directory->path() / "own_samples.jsonl";
 }
@@ -123,7 +126,10 @@ void writeOwnSamples(RunContext& context) {
         const auto decoder = Decoder::load(*context.files, context.dtype());
         const auto openings = ordinaryTokens(*context.tokenizer);
         const auto batch = textsAtOnce(config, context.spec);
-        context.emit("step", {{"unit", "text"}, {"step", done}, {"steps", texts}});
+        const auto say = [&](std::int64_t tokens) {
+            context.emit("step", {{"unit", "token"}, {"step", tokens}, {"steps", texts * length}});
+        };
+        say(done * length);
         while (done < texts) {
             SamplingRequest request;
             if (context.tokenizer->addsBos() && context.tokenizer->bosToken() >= 0)
@@ -136,13 +142,17 @@ void writeOwnSamples(RunContext& context) {
             request.length = length;
             request.seed = context.spec.seed;
             request.first = done;
-            request.progress = [&](std::int64_t) { context.stopPoint(); };
+            request.progress = [&](std::int64_t position) {
+                context.stopPoint();
+                if (position > 0 && position % kSaidEvery == 0)
+                    say(done * length + position * static_cast<std::int64_t>(request.openings.size()));
+            };
             const auto sampled = sampleTexts(decoder, request).contiguous();
             const auto* values = sampled.data_ptr<std::int64_t>();
             ids.insert(ids.end(), values, values + sampled.numel());
             done += static_cast<std::int64_t>(request.openings.size());
             writeFileAtomically(file, asLines(*context.tokenizer, ids, length));
-            context.emit("step", {{"unit", "text"}, {"step", done}, {"steps", texts}});
+            say(done * length);
             context.stopPoint();
         }
     }

@@ -261,7 +261,7 @@ class TestRuns : public QObject {
             RunControl& control;
             explicit Cutter(RunControl& control) : control(control) {}
             void emit(const Event& event) override {
-                if (event.type == "step" && event.json["unit"] == "text" && event.json["step"] == 64)
+                if (event.type == "step" && event.json["unit"] == "token" && event.json["step"] == 64 * 32)
                     control.stop.store(true);
             }
         } cutter(control);
