@@ -14,7 +14,7 @@ namespace tessera::cli {
 /// The options of `eval` that are about tasks.
 struct TaskOptions {
     std::vector<std::string> tasks;  ///< NAME=PATH
-    std::int64_t limit = 0, batch = 1024;
+    std::int64_t limit = 0, batch = 4096;
     bool bos = false;
 };
 void addTaskOptions(CLI::App& command, TaskOptions& options);

@@ -16,7 +16,7 @@ namespace {
 /// A trunk at least this long is worth causal attention of its own: half of its square.
 constexpr std::size_t kLongTrunk = 192;
 /// Items are put into one tree up to this many tokens: the masks grow with the square.
-constexpr std::size_t kTreeTokens = 768;
+constexpr std::size_t kTreeTokens = 256;
 /// Rows whose logits exist at once.
 constexpr std::int64_t kHeadRows = 512;
 
@@ -73,10 +73,18 @@ torch::Tensor forestAttention(const std::vector<Placed>& trees, const torch::Ten
                               const torch::Tensor& key, const torch::Tensor& value,
                               const AttentionSettings& settings) {
     auto attended = torch::empty_like(query);
-    for (const auto& tree : trees) {
-        const auto own = [&](const torch::Tensor& all) { return all[0].narrow(1, tree.begin, tree.size); };
-        own(attended).copy_(treeAttention(tree, own(query), own(key), own(value), settings));
-    }
+    // Products this small are not worth sharing out: each thread takes trees of its own.
+    at::parallel_for(
+        0, static_cast<std::int64_t>(trees.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+            const torch::NoGradGuard guard;
+            for (auto i = begin; i < end; ++i) {
+                const auto& tree = trees[static_cast<std::size_t>(i)];
+                const auto own = [&](const torch::Tensor& all) {
+                    return all[0].narrow(1, tree.begin, tree.size);
+                };
+                own(attended).copy_(treeAttention(tree, own(query), own(key), own(value), settings));
+            }
+        });
     return attended;
 }
 

@@ -27,7 +27,7 @@ std::vector<TreeScores> scoreTrees(const Decoder& decoder, const std::vector<con
 
 struct ZeroShotRequest {
     bool bos = false;                 ///< the beginning-of-sequence token before every context
-    std::int64_t batchTokens = 1024;  ///< computed at once; a longer tree goes alone
+    std::int64_t batchTokens = 4096;  ///< computed at once; a longer tree goes alone
     /// After each batch: items that are scored, of all, and how many of them are right.
     std::function<void(std::size_t done, std::size_t items, std::size_t right)> progress;
     const Cancellation* cancellation = nullptr;
