@@ -213,13 +213,21 @@ void RunForm::chooseText() {
 
 void RunForm::showText() {
     m_defaultText->setVisible(!m_texts.isEmpty());
-    if (m_texts.isEmpty()) {
-        m_textNote->setText(tr("The installed default text; a part of it is held out to measure on."));
-        return;
-    }
     QStringList names;
     for (const auto& file : m_texts) names << pathText(file);
-    m_textNote->setText(names.join(QStringLiteral(", ")));
+    const auto given = names.join(QStringLiteral(", "));
+    const auto* row = m_options ? m_options->row(QStringLiteral("own_samples")) : nullptr;
+    const double own = row ? row->value().toDouble() : 0;
+    QString note =
+        m_texts.isEmpty() ? tr("The installed default text; a part of it is held out to measure on.") : given;
+    if (own >= 1)
+        note =
+            m_texts.isEmpty()
+                ? tr("Written by the model itself; it is measured on a part of the installed default text.")
+                : tr("Written by the model itself; it is measured on the end of %1.").arg(given);
+    else if (own > 0)
+        note += tr(" The model writes %1 % of what it learns from.").arg(own * 100, 0, 'g', 3);
+    m_textNote->setText(note);
 }
 
 void RunForm::setAdvanced(bool open) {
@@ -347,6 +355,7 @@ bool RunForm::showProblem(const QString& where, const QString& sentence) {
 
 void RunForm::said() {
     if (m_filling || !m_options) return;
+    showText();
     const int changed = m_options->changedCount();
     m_advanced->setText(changed == 0   ? tr("  Advanced")
                         : changed == 1 ? tr("  Advanced: 1 option changed")

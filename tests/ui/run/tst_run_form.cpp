@@ -272,6 +272,23 @@ class RunFormTest : public QObject {
         QVERIFY(!form.apply(QStringLiteral("nonsense"), QStringLiteral("1")));
     }
 
+    /// The line under the text says where what is learned from comes from.
+    void theTextsOriginIsSaid() {
+        ModelLibrary models;
+        RunForm form(models);
+        const auto says = [&](const char* part) {
+            for (const auto* label : form.findChildren<QLabel*>())
+                if (label->text().contains(QLatin1String(part))) return true;
+            return false;
+        };
+        QVERIFY(says("The installed default text"));
+        QVERIFY(form.apply(QStringLiteral("own_samples"), QStringLiteral("0.25")));
+        QVERIFY(says("The model writes 25 % of what it learns from"));
+        QVERIFY(form.apply(QStringLiteral("own_samples"), QStringLiteral("1")));
+        QVERIFY(says("Written by the model itself; it is measured on a part of the installed default text"));
+        QVERIFY(!says("held out"));
+    }
+
     void optionsAreFoundByWords() {
         OptionEditors editors;
         editors.setMethod("leap");
