@@ -36,6 +36,8 @@ def ours(options, method, turn):
                 run.send_signal(signal.SIGKILL)
                 break
     run.wait()
+    if len(moments) <= options.blocks:
+        sys.exit(f"{method}: the run ended behind block {len(moments)}: {' '.join(command)}")
     return between(moments)
 
 

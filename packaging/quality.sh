@@ -73,7 +73,7 @@ variant() {
         matrix) echo "--set target_scope=matrix" ;;
         penalty) echo "--set centring=false" ;;
         own | mix) own_text "$1" ;;
-        own+kl | mix+kl) echo "$(own_text "${1%+kl}") $(variant kl)" ;;
+        own+kl | mix+kl) own_text "${1%+kl}" && variant kl ;;
         *) echo "quality.sh knows no variant '$1' of LEAP" >&2; exit 2 ;;
     esac
 }
@@ -96,13 +96,16 @@ for cell in "${cells[@]}"; do
     case "${method%+optima}" in
         dense) run=smollm2-135m ;;
         magnitude | wanda | sparsegpt | thanos | admm)
-            read -ra options <<<"--method ${method%+optima} $calibration $(own_text "$second")"
+            own="$(own_text "$second")"
+            read -ra options <<<"--method ${method%+optima} $calibration $own"
             if [[ "$first" == 2of4 ]]; then
                 options+=(--pattern 2:4)
             else
                 options+=(--sparsity "$(fraction "$first")")
             fi ;;
-        leap) read -ra more <<<"$(budget "$second") $(variant "$third")"
+        leap)
+            lever="$(variant "$third" | tr "\n" " ")"
+            read -ra more <<<"$(budget "$second") $lever"
             options=(--method leap --sparsity "$(fraction "$first")" "${more[@]}") ;;
         patch)
             options=(--method patch-tile)

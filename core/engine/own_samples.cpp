@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/file_io.h"
 #include "core/base/split_mix.h"
+#include "core/base/stopwatch.h"
 #include "core/engine/learn_settings.h"
 #include "core/model/text_sampler.h"
 
@@ -17,9 +18,6 @@ namespace {
 
 /// Counters of the openings are apart from those of the tokens behind them.
 constexpr std::uint64_t kOpenings = 0x6F70656E696E6773ull;
-
-/// Tokens of each text between two words of how far they are.
-constexpr std::int64_t kSaidEvery = 32;
 
 fs::path samplesPath(const RunContext& context) {
     return context.directory->path() / "own_samples.jsonl";
@@ -84,11 +82,14 @@ std::int64_t ownTextLength(const ModelConfig& config, const ExperimentSpec& spec
 }
 
 std::int64_t ownTexts(const ModelConfig& config, const ExperimentSpec& spec) {
-    // A method that reads no text needs none.
-    if (spec.set.real("own_samples") <= 0 || !(methodNamed(spec.method).learns || spec.calibrates()))
-        return 0;
+    if (!spec.writesText()) return 0;
     const auto length = ownTextLength(config, spec);
-    return std::max<std::int64_t>(1, (spec.set.integer("own_tokens") + length - 1) / length);
+    const auto whole = [&](std::int64_t tokens) { return (tokens + length - 1) / length; };
+    auto texts = std::max<std::int64_t>(1, whole(spec.set.integer("own_tokens")));
+    // What calibrates alone reads a text a window, and no more; a prior's window may be longer than a text.
+    if (!methodNamed(spec.method).learns) texts = std::min(texts, spec.set.integer("calibration_windows"));
+    if (spec.calibrates()) texts = std::max(texts, whole(windowLength(spec, config, "calibration_context")));
+    return texts;
 }
 
 std::int64_t textsAtOnce(const ModelConfig& config, const ExperimentSpec& spec) {
@@ -126,7 +127,9 @@ void writeOwnSamples(RunContext& context) {
         const auto decoder = Decoder::load(*context.files, context.dtype());
         const auto openings = ordinaryTokens(*context.tokenizer);
         const auto batch = textsAtOnce(config, context.spec);
+        Stopwatch sinceSaid;
         const auto say = [&](std::int64_t tokens) {
+            sinceSaid.restart();
             context.emit("step", {{"unit", "token"}, {"step", tokens}, {"steps", texts * length}});
         };
         say(done * length);
@@ -140,11 +143,12 @@ void writeOwnSamples(RunContext& context) {
                     openings[static_cast<std::size_t>(noise * static_cast<double>(openings.size()))]);
             }
             request.length = length;
+            request.vocabulary = context.tokenizer->vocabSize();
             request.seed = context.spec.seed;
             request.first = done;
             request.progress = [&](std::int64_t position) {
                 context.stopPoint();
-                if (position > 0 && position % kSaidEvery == 0)
+                if (position > 0 && sinceSaid.seconds() >= 1)
                     say(done * length + position * static_cast<std::int64_t>(request.openings.size()));
             };
             const auto sampled = sampleTexts(decoder, request).contiguous();

@@ -197,7 +197,8 @@ Requirements requirementsOf(const ModelConfig& config, const ExperimentSpec& spe
         kProgramBytes + std::max(15 * text, text + std::max({evaluation, sampling, calibration, learning})));
     // Attention, losses and kernels take about as long again as half of the products.
     if (productRate > 0) {
-        needs.sampleSeconds = sampleOperations / productRate * 1.5;
+        // A few rows at a time, and attention over what is kept: what SmolLM2's took left alone.
+        needs.sampleSeconds = sampleOperations / productRate * 3.2;
         needs.priorSeconds = priorOperations / productRate * 1.5;
         needs.learnSeconds = learnOperations / productRate * 1.5;
         needs.evaluateSeconds = evaluateOperations / productRate * 1.5;

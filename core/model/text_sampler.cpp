@@ -82,7 +82,7 @@ torch::Tensor sampleTexts(const Decoder& decoder, const SamplingRequest& request
     const auto& config = decoder.config;
     const auto texts = static_cast<std::int64_t>(request.openings.size()), length = request.length;
     const auto begun = static_cast<std::int64_t>(request.beginning.size()) + 1;
-    const auto vocabulary = decoder.outer.head.size(0);
+    const auto vocabulary = request.vocabulary > 0 ? request.vocabulary : decoder.outer.head.size(0);
     auto ids = torch::empty({texts, length}, torch::kInt64);
     auto id = ids.accessor<std::int64_t, 2>();
     for (std::int64_t t = 0; t < texts; ++t)
@@ -112,7 +112,9 @@ torch::Tensor sampleTexts(const Decoder& decoder, const SamplingRequest& request
                              });
         if (position + 1 < begun) continue;
         const auto last = rmsNorm(state.squeeze(1), decoder.outer.finalNorm, config.rmsEps);
-        const auto probabilities = torch::softmax(decoder.logits(last).to(torch::kFloat32), -1).contiguous();
+        const auto probabilities =
+            torch::softmax(decoder.logits(last).narrow(-1, 0, vocabulary).to(torch::kFloat32), -1)
+                .contiguous();
         const auto* rows = probabilities.data_ptr<float>();
         for (std::int64_t t = 0; t < texts; ++t) {
             if (!std::isfinite(rows[t * vocabulary]))

@@ -17,6 +17,7 @@ struct SamplingRequest {
     std::vector<std::int32_t> beginning;  ///< tokens that every text begins with, before `openings`
     std::vector<std::int32_t> openings;   ///< each text's next token: one text an entry
     std::int64_t length = 512;            ///< tokens a text, beginning and opening included
+    std::int64_t vocabulary = 0;  ///< only tokens below are drawn: a model may have rows without one; 0: all
     std::uint64_t seed = 0;
     std::int64_t first = 0;  ///< number of the first text
     /// Before every token, with its position; what it throws ends the sampling.

@@ -221,6 +221,10 @@ bool ExperimentSpec::calibrates() const {
     return needs("prior") || needs("base");
 }
 
+bool ExperimentSpec::writesText() const {
+    return set.real("own_samples") > 0 && (methodNamed(method).learns || calibrates());
+}
+
 std::string ExperimentSpec::commandLine() const {
     std::string line = "tessera-cli run --model " + quoted(model) + " --method " + method + " --sparsity " +
                        number(sparsity);

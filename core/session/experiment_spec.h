@@ -51,6 +51,8 @@ struct ExperimentSpec {
     bool finishes() const { return set.text("finish") == "optima"; }
     /// Whether calibration text goes through the model: for scores, a prior, a base mask or a finish.
     bool calibrates() const;
+    /// Whether the model writes learning text of its own.
+    bool writesText() const;
     /// The command line that makes the same run, for people.
     std::string commandLine() const;
 };

@@ -113,7 +113,7 @@ class PreflightTest : public QObject {
 
     /// A model that writes its text is whole in memory for it, and takes its time.
     void ownTextTakesItsShare() {
-        const Json plain{{"method", "wanda"}, {"sparsity", 0.5}};
+        const Json plain{{"method", "leap"}, {"sparsity", 0.5}, {"steps", 50}};
         auto own = plain, blind = plain;
         own["set"] = {{"own_samples", 1}};
         blind["method"] = "magnitude";

@@ -277,6 +277,11 @@ class TestRuns : public QObject {
         run(other);
         QVERIFY(readFile(fs::path(other["out"].get<std::string>()) / "own_samples.jsonl") !=
                 readFile(written));
+        // No more than is calibrated on: two windows of 64 tokens.
+        const auto few = readFile(fs::path(other["out"].get<std::string>()) / "own_samples.jsonl");
+        QCOMPARE(std::count(few.begin(), few.end(), '\n'), 2);
+        // Enough for a prior's window, however little is asked for.
+        run(spec("leap", {{"text", Json::array()}}, {{"own_samples", 1}, {"own_tokens", 16}}));
         // A method that reads no text has none written.
         auto blind = spec("magnitude", Json::object(), own);
         run(blind);

@@ -98,6 +98,16 @@ class TestTextSampler : public QObject {
                  qPrintable(QString("%1 of %2").arg(chiSquared).arg(freedom)));
     }
 
+    /// Rows of the head behind the last token are never drawn.
+    void onlyTokensAreDrawn() {
+        const auto decoder = decoderOf("llama3");
+        auto request = requestOf(decoder, 4, 64);
+        request.openings.assign(4, 3);
+        QVERIFY(sampleTexts(decoder, request).max().item<std::int64_t>() >= 40);
+        request.vocabulary = 40;
+        QVERIFY(sampleTexts(decoder, request).max().item<std::int64_t>() < 40);
+    }
+
     void whatProgressThrowsEndsIt() {
         const auto decoder = decoderOf("llama3");
         auto request = requestOf(decoder, 1, 16);

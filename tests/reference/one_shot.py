@@ -195,6 +195,8 @@ def prune_model(arguments):
     model = LlamaForCausalLM.from_pretrained(arguments.model, dtype=torch.bfloat16).eval()
     ids = torch.tensor(tokenizer(Path(arguments.text).read_text(), verbose=False)["input_ids"])
     length, count = arguments.context, arguments.windows
+    if count < 2 or len(ids) < count * length:
+        raise SystemExit(f"the text has {len(ids)} tokens, {max(count, 2)} windows of {length} are needed")
     starts = [(len(ids) - length) * w // (count - 1) for w in range(count)]
     hidden = model.model.embed_tokens(torch.stack([ids[s : s + length] for s in starts]))
     rotary = model.model.rotary_emb(hidden, torch.arange(length)[None])

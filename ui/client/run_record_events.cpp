@@ -171,12 +171,14 @@ void RunRecord::takeUnits(const Json& json) {
     if (unit.isEmpty()) return;
     const auto done = wholeAt(json, "step"), all = wholeAt(json, "steps");
     // The second model that is evaluated, or a second pass over the blocks, counts anew.
-    if (unit != m_unit || done < m_unitDone) m_clock.clear(), m_dirtyStructure = true;
+    if (unit != m_unit || done < m_unitDone) m_clock.clear(), m_unitDone = 0, m_dirtyStructure = true;
+    const auto more = done - m_unitDone;
     m_unit = unit;
     m_unitDone = done;
     m_unitsInAll = all;
     // Only of what is heard as it happens can be said how long it took.
-    if (m_caughtUp && m_unitEnd.isValid()) m_clock.add(static_cast<double>(m_unitEnd.elapsed()) / 1000);
+    if (m_caughtUp && m_unitEnd.isValid() && more > 0)
+        m_clock.add(static_cast<double>(m_unitEnd.elapsed()) / 1000 / static_cast<double>(more));
     m_unitEnd.start();
 }
 

@@ -216,8 +216,13 @@ void RunForm::showText() {
     QStringList names;
     for (const auto& file : m_texts) names << pathText(file);
     const auto given = names.join(QStringLiteral(", "));
-    const auto* row = m_options ? m_options->row(QStringLiteral("own_samples")) : nullptr;
-    const double own = row ? row->value().toDouble() : 0;
+    double own = 0;
+    try {
+        const auto now = m_options ? std::optional(ExperimentSpec::fromJson(spec())) : std::nullopt;
+        if (now && now->writesText()) own = now->set.real("own_samples");
+    } catch (const std::exception&) {
+        // What is wrong is said at its field.
+    }
     QString note =
         m_texts.isEmpty() ? tr("The installed default text; a part of it is held out to measure on.") : given;
     if (own >= 1)

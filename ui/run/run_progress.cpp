@@ -28,7 +28,12 @@ bool learns(const QString& method) {
 
 /// Whether the model writes learning text of its own.
 bool writesItsText(const RunRecord& record) {
-    return textAt(record.options(), "own_samples").toDouble() > 0;
+    try {
+        return ExperimentSpec::fromJson(record.spec()).writesText();
+    } catch (const std::exception&) {
+        // Not known yet, or of another version.
+        return false;
+    }
 }
 
 }  // namespace
