@@ -114,9 +114,9 @@ class PreflightTest : public QObject {
     /// A model that writes its text is whole in memory for it, and takes its time.
     void ownTextTakesItsShare() {
         const Json plain{{"method", "leap"}, {"sparsity", 0.5}, {"steps", 50}};
-        auto own = plain, blind = plain;
+        auto own = plain;
+        Json blind{{"method", "magnitude"}, {"sparsity", 0.5}};
         own["set"] = {{"own_samples", 1}};
-        blind["method"] = "magnitude";
         const auto seconds = [](const Json& found) {
             return found.at("seconds").at("phases").at("sample").get<double>();
         };
